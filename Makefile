@@ -1,0 +1,46 @@
+# Everything a person types. `make` alone lists it.
+VENV ?= $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+# onnxruntime and onnxruntime-gpu install the same module and break each other, and the tests run on the CPU everywhere,
+# so a machine with an NVIDIA driver keeps two environments.
+RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types contracts wheel test-wheel lock bench demo-model golden clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run:  ## start the box on http://127.0.0.1:8080 with the demo model, data in ./var
+	@STENOBOX_VENV=$(RUN_VENV) tools/bootstrap.sh run
+	$(RUN_VENV)/bin/stenobox serve --data var
+
+test:  ## run the whole test suite (PYTEST_ARGS="..." to choose)
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint:  ## ruff: rules and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types:  ## mypy, strict
+	$(PY) -m mypy
+
+contracts:  ## imports only point down the floors
+	$(VENV)/bin/lint-imports
+
+wheel:  ## build dist/*.whl
+	rm -rf build dist
+	$(PY) -m build --wheel --outdir dist .
+
+test-wheel: wheel  ## install the wheel alone into a fresh environment and use it as a user would
+	tools/test_wheel.sh dist/*.whl
+
+lock:  ## write requirements/*.lock anew from pyproject.toml
+	tools/lock.sh
+
+bench:  ## print the benchmark tables
+	$(PY) tests/bench/bench_engine.py
+	$(PY) tests/bench/bench_daemon.py
+
+clean:  ## remove what was built; data in ./var stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,158 @@
+"""The vocabulary that every floor shares: frozen values, no behaviour beyond deriving one from another.
+
+Times of day are Unix seconds (float, UTC); positions and durations in a recording are seconds (float).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    USER = "user"
+    VIEWER = "viewer"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    QUARANTINED = "quarantined"
+
+    @property
+    def final(self) -> bool:
+        """True when no worker will touch the job again unless a person asks for it."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    INTERACTIVE = 0
+    NORMAL = 5
+    BATCH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    name: str
+    role: Role
+    disabled: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a request comes from, and how it proved that: `session`, `key`, or `local` (the operator on the box itself)."""
+
+    user: User
+    via: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.user.role is Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """`sha256` names the bytes in `media/`; `filename` is what the sender called it, kept for people only."""
+
+    id: str
+    owner_id: int
+    sha256: str
+    size: int
+    filename: str
+    duration: float | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What a sender may choose. `language` None means: detect it."""
+
+    model: str
+    language: str | None = None
+    task: str = "transcribe"
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`progress` is the position reached in the recording, 0 to 1; `error` is the stable code of the last failure."""
+
+    id: str
+    recording_id: str
+    owner_id: int
+    state: JobState
+    priority: int
+    options: JobOptions
+    attempt: int
+    progress: float
+    error: str | None
+    error_detail: str | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to finish one attempt of one job. Every write of a worker names it; a stale one raises LeaseLost."""
+
+    job: Job
+    attempt: int
+    checkpoint: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A line of a transcript; `start` and `end` in seconds."""
+
+    id: int
+    start: float
+    end: float
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made a transcript, so that it can be explained and repeated. `realtime_factor` is work time over duration."""
+
+    model: str
+    model_sha256: str
+    target: str
+    provider: str
+    engine_version: str
+    options: dict[str, Any]
+    audio_sha256: str
+    realtime_factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    job_id: str
+    language: str
+    duration: float
+    text: str
+    segments: tuple[Segment, ...]
+    provenance: Provenance
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change that a page may show at once. Only `owner_id` and admins are told."""
+
+    kind: str
+    owner_id: int
+    data: dict[str, Any] = field(default_factory=dict)
