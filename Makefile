@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts wheel test-wheel lock bench demo-model golden clean
+.PHONY: help run test lint types contracts wheel test-wheel lock bench bench-engine bench-daemon clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +38,17 @@ test-wheel: wheel  ## install the wheel alone into a fresh environment and use i
 lock:  ## write requirements/*.lock anew from pyproject.toml
 	tools/lock.sh
 
-bench:  ## print the benchmark tables
-	$(PY) tests/bench/bench_engine.py
+bench: bench-engine bench-daemon  ## print the benchmark tables
+
+BENCH_VENV := $(CURDIR)/.cache/bench-venv
+bench-engine:  ## our engine against openai-whisper and CTranslate2 (faster-whisper) on the same weights
+	@test -x $(BENCH_VENV)/bin/python || python3 -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet -r requirements/bench.txt
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
+	PYTHONPATH=onnx_models $(BENCH_VENV)/bin/python tests/bench/bench_engine.py $(BENCH_ARGS)
+
+bench-daemon:  ## start-up, memory and event-loop lag of the real daemon
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
 	$(PY) tests/bench/bench_daemon.py
 
 clean:  ## remove what was built; data in ./var stays

@@ -1,7 +1,7 @@
-"""Puts two folders that live outside the packages into the wheel, where the code looks for them by `importlib.resources`.
+"""Puts two folders that live outside the packages into the wheel, where `importlib.resources` finds them.
 
-`webui/` and `onnx_models/demo/` stand at the top of the repository because people work on them there; setuptools' own
-options can name neither a folder outside a package nor a tree to walk.
+`webui/` and `onnx_models/demo/` stand at the top of the repository because people work on them there; setuptools'
+own options can name neither a folder outside a package nor a tree to walk.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ CARRIED = {"webui": "stenobox/webui", "onnx_models/demo": "whisper_onnx/demo"}
 
 
 class BuildWithCarriedFolders(build_py):
-    """build_py that also copies the carried folders; an editable install finds them in the repository instead."""
+    """build_py that also copies the carried folders; an editable install finds them in the repository."""
 
     def run(self) -> None:
         super().run()

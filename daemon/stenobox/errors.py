@@ -9,16 +9,18 @@
     ├── NotFound, StateConflict, NameTaken
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, NoModel, ShuttingDown
+    ├── DataError               the data folder cannot be used; the process does not start
+    │   ├── DataInUse
     ├── ModelError              a model that is not what its manifest says
     ├── AudioError              the recording cannot be decoded
     │   ├── UndecodableAudio, AudioTooLong, DecoderLimit
     ├── JobCancelled, LeaseLost control flow of the queue; never shown to a caller
     └── InternalError           ours; the log has the request id
 
-An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for people that says
-what to do; fields of the template are keyword arguments. One place renders them: `web/problems.py` as RFC 9457
-`application/problem+json`, `cli` as one line on stderr. Messages never hold secrets; file names appear only in
-answers to the person who sent them, so nothing here is logged with its fields, only by `code`.
+An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for people
+that says what to do; fields of the template are keyword arguments. One place renders them: `web/problems.py`
+as RFC 9457 `application/problem+json`, `cli` as one line on stderr. Messages never hold secrets; file names
+appear only in answers to the person who sent them, so nothing here is logged with its fields, only by `code`.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class StenoboxError(Exception):
         return str(self.args[0])
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only constructors do not survive the default pickling, and the decoding child sends these back.
+        # Keyword-only constructors do not survive the default pickling.
         return (_restore, (type(self), self.fields))
 
 
@@ -75,12 +77,17 @@ class UnknownModel(BadInput):
 
 class UnknownLanguage(BadInput):
     code, title = "unknown_language", "No such language"
-    message = "{language!r} is not a language that the model knows. Use a code such as 'en' or 'de', or leave it out."
+    message = (
+        "The model does not know the language {language!r}. Use a code such as 'en' or 'de', or leave it out."
+    )
 
 
 class NotAudio(BadInput):
     code, status, title = "not_audio", 415, "This is not audio or video"
-    message = "The file is not in an audio or video format that this box can read. Send WAV, FLAC, MP3, M4A, OGG, WebM or MP4."
+    message = (
+        "The file is not in an audio or video format that this box can read. "
+        "Send WAV, FLAC, MP3, M4A, OGG, WebM or MP4."
+    )
 
 
 class EmptyFile(BadInput):
@@ -156,7 +163,9 @@ class Unavailable(StenoboxError):
 
 class DiskFull(Unavailable):
     code, status, title = "disk_full", 507, "The disk is full"
-    message = "There is not enough free space to keep the file safely. Free some space, or ask the administrator."
+    message = (
+        "There is not enough free space to keep the file safely. Free some space, or ask the administrator."
+    )
 
 
 class NoModel(Unavailable):
@@ -174,6 +183,16 @@ class DaemonUnreachable(Unavailable):
     message = "The data folder is in use by a running daemon that does not answer on {socket}."
 
 
+class DataError(StenoboxError):
+    code, status, title = "data_unusable", 500, "The data folder cannot be used"
+    message = "{problem}"
+
+
+class DataInUse(DataError):
+    code, title = "data_in_use", "The data folder is in use"
+    message = "The data folder {folder} is in use by another process (pid {pid}). Stop it first."
+
+
 class ModelError(StenoboxError):
     code, status, title = "model_invalid", 500, "A model cannot be trusted"
     message = "Model {model!r} was not loaded: {problem}"
@@ -186,12 +205,16 @@ class AudioError(StenoboxError):
 
 class UndecodableAudio(AudioError):
     code, title = "undecodable_audio", "The recording cannot be decoded"
-    message = "The recording cannot be decoded: {problem} Check that it plays on your computer, then send it again."
+    message = (
+        "The recording cannot be decoded: {problem} Check that it plays on your computer, then send it again."
+    )
 
 
 class AudioTooLong(AudioError):
     code, title = "audio_too_long", "The recording is too long"
-    message = "The recording is longer than the {hours} hours that this box accepts (setting audio.max_hours)."
+    message = (
+        "The recording is longer than the {hours} hours that this box accepts (setting audio.max_hours)."
+    )
 
 
 class DecoderLimit(AudioError):
@@ -207,6 +230,11 @@ class JobCancelled(StenoboxError):
 class LeaseLost(StenoboxError):
     code, title = "lease_lost", "The job belongs to another attempt"
     message = "Job {job_id} is no longer held by attempt {attempt}."
+
+
+class AttemptLost(StenoboxError):
+    code, title = "attempt_lost", "The work was cut off"
+    message = "The box stopped or stalled while it worked on this recording ({attempts} times)."
 
 
 class EngineFailed(StenoboxError):
