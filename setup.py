@@ -1,7 +1,7 @@
 """Puts two folders that live outside the packages into the wheel, where `importlib.resources` finds them.
 
-`webui/` and `onnx_models/demo/` stand at the top of the repository because people work on them there; setuptools'
-own options can name neither a folder outside a package nor a tree to walk.
+`webui/` and `onnx_models/demo/` stand at the top of the repository because people work on them there;
+setuptools' own options can name neither a folder outside a package nor a tree to walk.
 """
 
 from pathlib import Path

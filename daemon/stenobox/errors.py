@@ -17,10 +17,11 @@
     ├── JobCancelled, LeaseLost control flow of the queue; never shown to a caller
     └── InternalError           ours; the log has the request id
 
-An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for people
-that says what to do; fields of the template are keyword arguments. One place renders them: `web/problems.py`
-as RFC 9457 `application/problem+json`, `cli` as one line on stderr. Messages never hold secrets; file names
-appear only in answers to the person who sent them, so nothing here is logged with its fields, only by `code`.
+An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for
+people that says what to do; the template's fields are keyword arguments. One place renders them:
+`web/problems.py` as RFC 9457 `application/problem+json`, `cli` as one line on stderr. Messages never hold
+secrets; file names appear only in answers to the person who sent them, so nothing here is logged with its
+fields, only by `code`.
 """
 
 from __future__ import annotations

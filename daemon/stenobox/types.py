@@ -49,7 +49,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a request comes from, and how it proved that: `session`, `key`, or `local` (the operator on the box itself)."""
+    """Who a request comes from, and how that was proved: `session`, `key`, or `local` (on the box itself)."""
 
     user: User
     via: str
@@ -84,7 +84,7 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`progress` is the position reached in the recording, 0 to 1; `error` is the stable code of the last failure."""
+    """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure."""
 
     id: str
     recording_id: str
@@ -103,7 +103,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to finish one attempt of one job. Every write of a worker names it; a stale one raises LeaseLost."""
+    """The right to finish one attempt of one job. A worker's writes name it; a stale one raises LeaseLost."""
 
     job: Job
     attempt: int
@@ -126,7 +126,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made a transcript, so that it can be explained and repeated. `realtime_factor` is work time over duration."""
+    """What made a transcript, so that it can be repeated. `realtime_factor`: work time over duration."""
 
     model: str
     model_sha256: str

@@ -1,10 +1,10 @@
-"""Our engine against openai-whisper and faster-whisper's CTranslate2, on the same weights: `make bench-engine`.
+"""Our engine against openai-whisper and faster-whisper's CTranslate2, same weights: `make bench-engine`.
 
 One run is what a window costs: the encoder on 30 s of log-mel, the prompt `<|startoftranscript|><|en|>
-<|transcribe|>`, and then STEPS greedy tokens, with the rules that choose tokens left out on every side. Random
-weights cost the same as trained ones, and no peer may stop early: the end-of-text token is suppressed. Each peer
-lives in a process of its own, so that no thread pool spins while another is measured, and the peers take turns, so
-that a noisy minute hits them all. What counts is the median of the ratios within one turn.
+<|transcribe|>`, and then STEPS greedy tokens, with the rules that choose tokens left out on every side.
+Random weights cost the same as trained ones, and no peer may stop early: the end-of-text token is suppressed.
+Each peer lives in a process of its own, so that no thread pool spins while another is measured, and the peers
+take turns, so that a noisy minute hits them all. What counts is the median of the ratios within one turn.
 """
 
 from __future__ import annotations
