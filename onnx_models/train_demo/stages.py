@@ -1,0 +1,71 @@
+"""The stages of training, as a table.  Shares of the whole time, so that one number makes all of it longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .batches import BatchOptions
+from .targets import TargetOptions
+from .windows import Mix
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: how long, how fast, on what, and which losses count how much.
+
+    The rate warms up over ``warm_up`` steps to ``rate`` and falls along a cosine to ``last_rate`` times that.
+    """
+
+    name: str
+    share: float
+    rate: float
+    batches: BatchOptions
+    last_rate: float = 0.4
+    warm_up: int = 100
+    decode: bool = True
+    """False: the encoder is trained alone."""
+    guide: float = 0.3
+    phones: float = 0.3
+    words: float = 0.3
+
+
+STAGES = (
+    Stage(
+        "listen",
+        share=0.10,
+        rate=2e-3,
+        warm_up=200,
+        last_rate=0.7,
+        decode=False,
+        phones=1.0,
+        words=1.0,
+        batches=BatchOptions(passages=0.0, mix=Mix(no_speech=0.02, disturbance=0.05)),
+    ),
+    Stage(
+        "write",
+        share=0.25,
+        rate=1.8e-3,
+        last_rate=0.7,
+        guide=0.5,
+        phones=0.3,
+        words=0.5,
+        batches=BatchOptions(passages=0.15, targets=TargetOptions(prompts=0.25, longest_prompt=80)),
+    ),
+    Stage(
+        "passages",
+        share=0.45,
+        rate=1.3e-3,
+        last_rate=0.4,
+        batches=BatchOptions(passages=0.5, positions=5_000, targets=TargetOptions(prompts=0.5)),
+    ),
+    Stage(
+        "settle",
+        share=0.20,
+        rate=6e-4,
+        last_rate=0.05,
+        guide=0.1,
+        phones=0.1,
+        words=0.2,
+        batches=BatchOptions(passages=0.6, positions=6_000, targets=TargetOptions(prompts=0.6)),
+    ),
+)
