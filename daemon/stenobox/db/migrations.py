@@ -1,0 +1,78 @@
+"""Versions of the schema. Each step and the record that it ran commit together, so a crash repeats or skips
+none.
+
+A step, once released, is never edited: a change is a new step at the end of MIGRATIONS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stenobox.db.steps import m0001_initial
+from stenobox.errors import DataError
+
+if TYPE_CHECKING:
+    from stenobox.db.connection import Database
+
+APPLICATION_ID = 0x53544E42
+"""Bytes 68 to 71 of the file ("STNB"), by which `file` and we know a database of Stenobox from any other."""
+
+CREATE_RECORD = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version     INTEGER PRIMARY KEY,
+    description TEXT NOT NULL,
+    applied_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+) STRICT
+"""
+
+APPLIED_VERSION = "SELECT COALESCE(MAX(version), 0) AS version FROM schema_migrations"
+
+RECORD = "INSERT INTO schema_migrations (version, description) VALUES (?, ?)"
+
+COUNT_TABLES = "SELECT COUNT(*) AS tables FROM sqlite_schema WHERE type = 'table'"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step from version - 1 to `version`; its statements run in order in one transaction."""
+
+    version: int
+    description: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),)
+
+
+async def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
+    """Run the steps that are missing; returns the version reached.
+
+    Raises DataError for a database that belongs to another program or to a newer Stenobox. Neither is
+    changed.
+    """
+    async with database.write() as tx:
+        identity = await tx.fetch_one("PRAGMA application_id")
+        tables = await tx.fetch_one(COUNT_TABLES)
+        if identity is None or tables is None:
+            raise DataError(problem="The database does not answer.")
+        if tables["tables"] and identity["application_id"] != APPLICATION_ID:
+            raise DataError(problem="The database file belongs to another program.")
+        await tx.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await tx.execute(CREATE_RECORD)
+        row = await tx.fetch_one(APPLIED_VERSION)
+        applied = int(row["version"]) if row else 0
+        newest = migrations[-1].version
+        if applied > newest:
+            problem = (
+                f"The database has version {applied}, made by a newer Stenobox; this one knows {newest}. "
+                "Install the newer version again, or restore a snapshot from before the update."
+            )
+            raise DataError(problem=problem)
+    for migration in migrations:
+        if migration.version > applied:
+            async with database.write() as tx:
+                for statement in migration.statements:
+                    await tx.execute(statement)
+                await tx.execute(RECORD, (migration.version, migration.description))
+    return newest

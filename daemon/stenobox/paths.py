@@ -1,0 +1,84 @@
+"""Where everything lies inside the data folder. Nothing else in the product joins these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stenobox.errors import DataError
+from stenobox.files import make_dir
+
+PRIVATE_FOLDER = 0o700
+"""Recordings and transcripts are for the service's own user alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The data folder, by default `/var/lib/stenobox`.
+
+    ```
+    stenobox.db        rows (with -wal and -shm beside it)
+    stenobox.lock      held by the one process that owns the data
+    control.sock       the running daemon, for commands on the box itself
+    incoming/          uploads that are still being received; emptied at start
+    media/ab/abcd...   accepted recordings, named by the SHA-256 of their bytes
+    scratch/           decoded samples of running jobs; may vanish at any time
+    models/            model bundles that were installed here
+    ```
+
+    `incoming/` and `media/` share a file system, because a recording moves from one to the other by rename.
+    """
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "stenobox.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "stenobox.lock"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.root / "control.sock"
+
+    @property
+    def incoming(self) -> Path:
+        return self.root / "incoming"
+
+    @property
+    def media(self) -> Path:
+        return self.root / "media"
+
+    @property
+    def scratch(self) -> Path:
+        return self.root / "scratch"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def media_file(self, sha256: str) -> Path:
+        """The place of the bytes with this SHA-256 (64 lower-case hex digits).
+
+        Raises ValueError for anything else, so that no other string can ever become part of a path.
+        """
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError("a recording is named by 64 lower-case hex digits")
+        return self.media / sha256[:2] / sha256
+
+    def create(self) -> None:
+        """Make what is missing, durably and for the own user alone. Raises DataError when that is impossible.
+
+        A root that exists keeps the mode that its maker chose (systemd's StateDirectory sets its own); every
+        folder below it is private in any case.
+        """
+        try:
+            make_dir(self.root, PRIVATE_FOLDER)
+            for folder in (self.incoming, self.media, self.scratch, self.models):
+                make_dir(folder, PRIVATE_FOLDER)
+                folder.chmod(PRIVATE_FOLDER)
+        except OSError as error:
+            problem = f"The data folder {self.root} cannot be used: {error.strerror}."
+            raise DataError(problem=problem) from error
