@@ -1,0 +1,323 @@
+"""The model on ONNX Runtime: sessions, and the caches of the slots. The only module that touches onnxruntime.
+
+A slot holds one window being decoded: the cross-attention keys and values of its audio, and a self-attention
+cache of `n_text_ctx` positions. All slots' caches are one static array per layer, [slots, H, length, d]. A
+slot's part is contiguous, so a run over slots lo..hi-1 binds exactly that stretch by its address: nothing is
+copied to start, step or change the set of active slots, on the CPU and on CUDA alike.
+
+A step runs every slot from the lowest to the highest asked for. A slot in between that takes no part computes
+too and writes one row, but at the position just after its text, where its own next token will write again; a
+full slot rewrites its last row and can only be restarted. So no cache of an idle slot is ever damaged, and
+the vocabulary projection, the dearest part, runs for the asked-for slots alone. Keep the active slots low and
+dense.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from whisper_onnx.bundle import Bundle
+from whisper_onnx.dims import N_FRAMES
+from whisper_onnx.errors import BundleError, ContextFullError, ProviderError, SlotError
+from whisper_onnx.manifest import TARGETS
+
+__all__ = ["Runtime", "physical_cores"]
+
+_PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_INSTALL: Final = {
+    "cpu": "install the package onnxruntime (`pip install stenobox[cpu]`)",
+    "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
+    "(`pip install stenobox[gpu]` without the cpu extra)",
+}
+_ENCODE_TOGETHER: Final = {"cpu": 1, "cuda": 8}  # windows: a batch only costs memory on the CPU
+
+
+class Runtime:
+    """A bundle's model with `slots` places for windows. Not thread safe: one thread owns it.
+
+    Raises ProviderError when the provider cannot run this bundle here (never a silent fallback), BundleError
+    when the bundle's files do not load.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        provider: Literal["cpu", "cuda"],
+        slots: int,
+        threads: int | None = None,
+    ) -> None:
+        """`threads`: threads of one operator; None takes the physical cores this process may use."""
+        if slots < 1:
+            raise SlotError(f"slots is {slots}, at least one is needed")
+        self.bundle = bundle
+        self.dims = bundle.dims
+        self.slots = slots
+        self.provider = provider
+        self.threads = threads or physical_cores()
+        _check_provider(bundle, provider)
+        graphs = bundle.read_graphs()
+        self._encoder = _session(graphs.pop("encoder"), provider, self.threads, bundle.name)
+        self._decoder = _session(graphs.pop("decoder"), provider, self.threads, bundle.name)
+        self._check_graphs()
+        self._caches = {
+            name: _Cache(name, shape, provider, _input_dtype(self._decoder, name))
+            for name, shape in self._cache_shapes()
+        }
+        self._bindings: dict[tuple[int, int], Any] = {}
+        self._lengths = [0] * slots  # tokens in each slot's self-attention cache
+        self._encoded = [False] * slots
+
+    def encode(self, slots: Sequence[int], mel: NDArray[np.float32]) -> None:
+        """Encodes log-mel windows into slots, whose text starts over: call `prompt` next.
+
+        `mel`: (n, n_mels, 3000) float32, the window of each slot. Raises SlotError for a slot that does not
+        exist or is named twice, ValueError for a wrong shape.
+        """
+        self._check_slots(slots)
+        mel = self._checked_mel(mel, len(slots))
+        for start, stop in _contiguous(slots, _ENCODE_TOGETHER[self.provider]):
+            lo, hi = slots[start], slots[start] + (stop - start)
+            binding = self._encoder.io_binding()
+            binding.bind_cpu_input("mel", mel[start:stop])
+            for name, cache in self._caches.items():
+                if name.startswith("cross_"):
+                    cache.bind_output(binding, name, lo, hi)
+            self._encoder.run_with_iobinding(binding)
+        for slot in slots:
+            self._encoded[slot] = True
+            self._lengths[slot] = 0
+
+    def encoder_output(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The encoder's last hidden state of (n, n_mels, 3000) windows, (n, 1500, state); fills no slot."""
+        mel = self._checked_mel(mel, len(mel))
+        (output,) = self._encoder.run(["encoder_output"], {"mel": mel})
+        return np.asarray(output, dtype=np.float32)
+
+    def prompt(
+        self, slot: int, tokens: Sequence[int], *, rows: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Starts the slot's text over with `tokens`; the logits of every position, (len(tokens), n_vocab)
+        float32.
+
+        `rows`: positions within `tokens` whose logits are wanted instead, (len(rows), n_vocab); for a long
+        prompt most of the time goes into logits that nobody reads. Raises SlotError when no audio was encoded
+        into the slot, ContextFullError when the tokens are more than the text context, ValueError for no
+        tokens or a bad token.
+        """
+        self._check_slots([slot])
+        ids = self._checked_tokens(tokens)
+        if not len(ids):
+            raise ValueError("a prompt needs at least one token")
+        if len(ids) > self.dims.n_text_ctx:
+            raise ContextFullError(
+                f"the prompt has {len(ids)} tokens, the model's text context holds {self.dims.n_text_ctx}; "
+                "shorten the prompt"
+            )
+        if not self._encoded[slot]:
+            raise SlotError(f"slot {slot} has no audio yet; call encode first")
+        wanted = np.arange(len(ids)) if rows is None else np.asarray(rows, dtype=np.int64)
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(ids)):
+            raise ValueError(f"rows must be positions from 0 to {len(ids) - 1}")
+        self._lengths[slot] = 0  # stays so if the run fails: the cache is then undefined
+        logits = self._decode(slot, slot + 1, ids[np.newaxis], np.array([0]), wanted)
+        self._lengths[slot] = len(ids)
+        return logits
+
+    def step(self, slots: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Appends one token to each of these slots, in one run; the logits after it, (len(slots), n_vocab)
+        float32.
+
+        Row i belongs to slots[i]. Other slots keep their state. Raises SlotError when a slot was not
+        prompted, ContextFullError when one has no room for a token (nothing is written then), ValueError for
+        a bad token.
+        """
+        self._check_slots(slots)
+        ids = self._checked_tokens(tokens)
+        if len(ids) != len(slots):
+            raise ValueError(f"{len(slots)} slots need as many tokens, got {len(ids)}")
+        for slot in slots:
+            if not self._lengths[slot]:
+                raise SlotError(f"slot {slot} has no text yet; call prompt first")
+            if self._lengths[slot] >= self.dims.n_text_ctx:
+                raise ContextFullError(
+                    f"slot {slot} is full: the model's text context holds {self.dims.n_text_ctx} tokens"
+                )
+        lo, hi = min(slots), max(slots) + 1
+        rows = np.asarray(slots, dtype=np.int64) - lo
+        all_ids = np.zeros((hi - lo, 1), dtype=np.int64)
+        all_ids[rows, 0] = ids
+        past = np.minimum(self._lengths[lo:hi], self.dims.n_text_ctx - 1)
+        logits = self._decode(lo, hi, all_ids, past, rows)
+        for slot in slots:
+            self._lengths[slot] += 1
+        return logits
+
+    def _decode(
+        self,
+        lo: int,
+        hi: int,
+        tokens: NDArray[np.int64],
+        past: NDArray[np.int64],
+        rows: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        # The same memory: GroupQueryAttention appends in place. Unbound, it gave NaN.
+        new = tokens.shape[1]
+        binding = self._binding(lo, hi)
+        binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
+        binding.bind_cpu_input("positions", past[:, np.newaxis] + np.arange(new))
+        binding.bind_cpu_input("rows", np.ascontiguousarray(rows))
+        binding.bind_cpu_input("seqlens_k", (past + (new - 1)).astype(np.int32))
+        binding.bind_cpu_input("total_len", np.array([past.max() + new], dtype=np.int32))
+        logits = np.empty((len(rows), self.dims.n_vocab), dtype=np.float32)
+        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        self._decoder.run_with_iobinding(binding)
+        return logits
+
+    def _binding(self, lo: int, hi: int) -> Any:
+        """The decoder's binding with the caches of slots lo..hi-1, made once for each stretch."""
+        binding = self._bindings.get((lo, hi))
+        if binding is None:
+            binding = self._decoder.io_binding()
+            for name, cache in self._caches.items():
+                cache.bind_input(binding, name, lo, hi)
+                if name.startswith("self_"):
+                    # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
+                    cache.bind_output(binding, name.replace("self_", "present_"), lo, hi)
+            self._bindings[lo, hi] = binding
+        return binding
+
+    def _cache_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        d = self.dims
+        for layer in range(d.n_text_layer):
+            for kind in ("k", "v"):
+                yield f"self_{kind}_{layer}", (self.slots, d.n_text_head, d.n_text_ctx, d.text_head_dim)
+                yield f"cross_{kind}_{layer}", (self.slots, d.n_text_head, d.n_audio_ctx, d.text_head_dim)
+
+    def _check_graphs(self) -> None:
+        """The graphs must have the names and shapes that the manifest's dimensions ask for."""
+        expected = {name: list(shape[1:]) for name, shape in self._cache_shapes()}
+        found = {i.name: list(i.shape[1:]) for i in self._decoder.get_inputs() if i.name in expected}
+        mel = next((list(i.shape[1:]) for i in self._encoder.get_inputs() if i.name == "mel"), None)
+        if found != expected or mel != [self.dims.n_mels, N_FRAMES]:
+            raise BundleError(
+                f"the graphs of {self.bundle.name} do not fit the dimensions in its manifest; build it again"
+            )
+
+    def _check_slots(self, slots: Sequence[int]) -> None:
+        if not len(slots):
+            raise SlotError("at least one slot is needed")
+        if len(set(slots)) != len(slots):
+            raise SlotError(f"a slot is named twice in {list(slots)}")
+        for slot in slots:
+            if not 0 <= slot < self.slots:
+                raise SlotError(f"slot {slot} does not exist; the slots are 0 to {self.slots - 1}")
+
+    def _checked_tokens(self, tokens: Sequence[int]) -> NDArray[np.int64]:
+        ids = np.asarray(tokens, dtype=np.int64)
+        if ids.ndim != 1 or (len(ids) and (ids.min() < 0 or ids.max() >= self.dims.n_vocab)):
+            raise ValueError(f"tokens must be a sequence of ids from 0 to {self.dims.n_vocab - 1}")
+        return ids
+
+    def _checked_mel(self, mel: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        shape = (count, self.dims.n_mels, N_FRAMES)
+        if mel.shape != shape or mel.dtype != np.float32:
+            raise ValueError(f"mel is {mel.dtype} {mel.shape}, expected float32 {shape}")
+        return np.ascontiguousarray(mel)
+
+
+class _Cache:
+    """One static array over all slots, on the provider's device, addressed by stretches of slots."""
+
+    def __init__(self, name: str, shape: tuple[int, ...], provider: str, dtype: type[np.generic]) -> None:
+        self._shape = shape
+        self._dtype = dtype
+        self._device = provider
+        # Zeros, not garbage: an idle slot computes on its cache before it was ever filled. On the CPU the
+        # value refers to the array's own memory, which the system hands out page by page as slots are first
+        # used.
+        self._value = ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype), provider, 0)
+        self._slot_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+
+    def bind_input(self, binding: Any, name: str, lo: int, hi: int) -> None:
+        binding.bind_input(name, *self._stretch(lo, hi))
+
+    def bind_output(self, binding: Any, name: str, lo: int, hi: int) -> None:
+        binding.bind_output(name, *self._stretch(lo, hi))
+
+    def _stretch(self, lo: int, hi: int) -> tuple[str, int, type[np.generic], tuple[int, ...], int]:
+        address = self._value.data_ptr() + lo * self._slot_bytes
+        return self._device, 0, self._dtype, (hi - lo, *self._shape[1:]), address
+
+
+def _check_provider(bundle: Bundle, provider: str) -> None:
+    if provider not in _PROVIDERS:
+        raise ProviderError(f"unknown provider {provider!r}; there are {', '.join(_PROVIDERS)}")
+    needed = TARGETS[bundle.target].provider
+    if provider != needed:
+        raise ProviderError(
+            f"{bundle.name} is built for {bundle.target}, which runs on {needed!r}, not {provider!r}; use that "
+            "provider, or build the model for another target"
+        )
+    if _PROVIDERS[provider] not in ort.get_available_providers():
+        raise ProviderError(
+            f"this installation of onnxruntime cannot run on {provider!r}; {_INSTALL[provider]}"
+        )
+
+
+def _session(graph: bytes, provider: str, threads: int, name: str) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Spinning threads steal the time of everything else on the box: measured 1.7 to 2 times slower when it is
+    # busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors; they are raised as well
+    if provider == "cuda":
+        ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
+    try:
+        session = ort.InferenceSession(graph, options, providers=[_PROVIDERS[provider]])
+    except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        if provider == "cuda":
+            raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
+        raise BundleError(f"a graph of {name} does not load ({error}); build the model again") from error
+    # Asked for CUDA, onnxruntime falls back to the CPU with no more than a log line.
+    if session.get_providers()[0] != _PROVIDERS[provider]:
+        raise ProviderError(
+            f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {_INSTALL[provider]}"
+        )
+    return session
+
+
+def _input_dtype(session: Any, name: str) -> type[np.generic]:
+    kind = next(i.type for i in session.get_inputs() if i.name == name)
+    return np.float16 if kind == "tensor(float16)" else np.float32
+
+
+def _contiguous(slots: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of the stretches of `slots` that count up by one, none longer than `longest`."""
+    start = 0
+    for index in range(1, len(slots) + 1):
+        ends = index == len(slots) or slots[index] != slots[index - 1] + 1
+        if ends or index - start == longest:
+            yield start, index
+            start = index
+
+
+def physical_cores() -> int:
+    """Physical cores among the processors that this process may run on (hyper-threads counted once)."""
+    cores = set()
+    for processor in os.sched_getaffinity(0):
+        topology = Path(f"/sys/devices/system/cpu/cpu{processor}/topology")
+        try:
+            package = (topology / "physical_package_id").read_text()
+            cores.add((package, (topology / "core_id").read_text()))
+        except OSError:  # no sysfs in this container: count processors
+            cores.add(("", str(processor)))
+    return len(cores)
