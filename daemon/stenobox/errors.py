@@ -6,7 +6,7 @@
     │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, NameTaken
+    ├── NotFound, StateConflict, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, NoModel, ShuttingDown
     ├── DataError               the data folder cannot be used; the process does not start
@@ -14,6 +14,7 @@
     ├── ModelError              a model that is not what its manifest says
     ├── AudioError              the recording cannot be decoded
     │   ├── UndecodableAudio, AudioTooLong, DecoderLimit
+    ├── EngineFailed, DecoderFailed  a part of the box failed on a recording
     ├── JobCancelled, LeaseLost control flow of the queue; never shown to a caller
     └── InternalError           ours; the log has the request id
 
@@ -157,6 +158,11 @@ class NameTaken(StenoboxError):
     message = "There is already a user of that name."
 
 
+class LastAdmin(StenoboxError):
+    code, status, title = "last_admin", 422, "The last administrator stays"
+    message = "This is the last administrator. Make another one first."
+
+
 class Unavailable(StenoboxError):
     code, status, title = "unavailable", 503, "Not available now"
     message = "The box cannot do this now. Try again later."
@@ -241,6 +247,11 @@ class AttemptLost(StenoboxError):
 class EngineFailed(StenoboxError):
     code, title = "engine_failed", "The speech engine failed"
     message = "The speech engine failed on this recording. The log of the box has the details."
+
+
+class DecoderFailed(StenoboxError):
+    code, title = "decoder_failed", "The audio decoder does not work"
+    message = "The audio decoder of this box failed ({error}). Run 'stenobox doctor' on the box to see why."
 
 
 class InternalError(StenoboxError):

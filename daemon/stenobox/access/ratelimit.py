@@ -1,0 +1,64 @@
+"""A limit on guessing passwords: one token bucket per name and one per address.
+
+Both are needed: one address that tries many names, and many addresses that try one name. Every attempt takes
+from both; a right password gives back what it took, so that people who only mistype are not kept out for long.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stenobox.errors import RateLimited
+
+MAX_BUCKETS = 10_000
+"""Memory stays bounded under an attack from many addresses: the bucket used longest ago is forgotten."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+class AttemptLimiter:
+    """`burst` attempts at once, then one every `seconds_per_token`, for each key."""
+
+    def __init__(
+        self,
+        burst: int = 10,
+        seconds_per_token: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._burst = float(burst)
+        self._interval = seconds_per_token
+        self._clock = clock
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def take(self, *keys: str) -> None:
+        """Count an attempt against all keys, or raise RateLimited (whole seconds to wait) and count nothing."""
+        buckets = [self._bucket(key) for key in keys]
+        missing = max(1.0 - bucket.tokens for bucket in buckets)
+        if missing > 0:
+            raise RateLimited(retry_after=max(1, math.ceil(missing * self._interval)))
+        for bucket in buckets:
+            bucket.tokens -= 1.0
+
+    def give_back(self, *keys: str) -> None:
+        """The attempt was rightful: undo `take`."""
+        for key in keys:
+            bucket = self._bucket(key)
+            bucket.tokens = min(self._burst, bucket.tokens + 1.0)
+
+    def _bucket(self, key: str) -> _Bucket:
+        now = self._clock()
+        bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) / self._interval)
+        bucket.at = now
+        self._buckets[key] = bucket
+        while len(self._buckets) > MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+        return bucket

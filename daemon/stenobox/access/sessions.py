@@ -1,0 +1,97 @@
+"""Sessions of the page, kept on the server so that they can be ended there.
+
+A session ends when it was not used for `idle_seconds`, and in any case `max_seconds` after the log-in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from stenobox.access.secrets import fingerprint, new_secret
+from stenobox.access.users import user_of
+from stenobox.db import Database
+from stenobox.types import User
+
+# `last_seen_at` is written at most this often: a page that polls would otherwise write with every request.
+SEEN_RESOLUTION_S = 60.0
+
+INSERT = """
+INSERT INTO sessions (user_id, token_sha256, created_at, last_seen_at, expires_at)
+VALUES (:user_id, :sha256, :now, :now, :expires_at)
+"""
+
+VERIFY = """
+SELECT u.id, u.name, u.role, u.disabled, u.created_at, s.id AS session_id, s.last_seen_at
+FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.token_sha256 = :sha256 AND u.disabled = 0 AND s.expires_at > :now AND s.last_seen_at > :idle_since
+"""
+
+TOUCH = "UPDATE sessions SET last_seen_at = ? WHERE id = ?"
+
+REVOKE = "DELETE FROM sessions WHERE token_sha256 = ?"
+
+REVOKE_ALL = "DELETE FROM sessions WHERE user_id = :user_id AND token_sha256 IS NOT :kept"
+
+SWEEP = "DELETE FROM sessions WHERE expires_at <= :now OR last_seen_at <= :idle_since"
+
+
+class Sessions:
+    """All sessions. Times are seconds."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        idle_seconds: float,
+        max_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._idle = idle_seconds
+        self._max = max_seconds
+        self._clock = clock
+
+    @property
+    def max_seconds(self) -> float:
+        """How long a session can live at most."""
+        return self._max
+
+    async def create(self, user_id: int) -> str:
+        """The token for the cookie of a new session; always a new one, so nobody can fix it beforehand."""
+        token = new_secret()
+        now = self._clock()
+        values = {
+            "user_id": user_id,
+            "sha256": fingerprint(token),
+            "now": now,
+            "expires_at": now + self._max,
+        }
+        async with self._db.write() as tx:
+            await tx.execute(SWEEP, {"now": now, "idle_since": now - self._idle})
+            await tx.execute(INSERT, values)
+        return token
+
+    async def verify(self, token: str) -> User | None:
+        """Who the session belongs to; None when it is unknown, over, or of a disabled account."""
+        now = self._clock()
+        values = {"sha256": fingerprint(token), "now": now, "idle_since": now - self._idle}
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(VERIFY, values)
+        if row is None:
+            return None
+        if now - row["last_seen_at"] >= min(SEEN_RESOLUTION_S, self._idle / 4):
+            async with self._db.write() as tx:
+                await tx.execute(TOUCH, (now, row["session_id"]))
+        return user_of(row)
+
+    async def revoke(self, token: str) -> None:
+        """End one session; harmless when there is none."""
+        async with self._db.write() as tx:
+            await tx.execute(REVOKE, (fingerprint(token),))
+
+    async def revoke_all(self, user_id: int, *, keep: str | None = None) -> None:
+        """End the sessions of a user, except the one with the token `keep`."""
+        kept = None if keep is None else fingerprint(keep)
+        async with self._db.write() as tx:
+            await tx.execute(REVOKE_ALL, {"user_id": user_id, "kept": kept})

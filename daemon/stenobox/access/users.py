@@ -1,0 +1,164 @@
+"""Accounts: a name, a role, a password.
+
+Names are told apart without regard to case, so that `Anna` cannot pose as `anna`.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+
+from stenobox.access.passwords import Passwords
+from stenobox.db import Database, Reader, Transaction
+from stenobox.errors import InvalidRequest, LastAdmin, NameTaken, NotFound, WrongCredentials
+from stenobox.types import Role, User
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+INSERT = """
+INSERT INTO users (name, role, password_hash, created_at) VALUES (:name, :role, :hash, :now)
+RETURNING id, name, role, disabled, created_at
+"""
+
+LIST = "SELECT id, name, role, disabled, created_at FROM users ORDER BY name"
+
+BY_ID = "SELECT id, name, role, disabled, created_at FROM users WHERE id = ?"
+
+BY_NAME = "SELECT id, name, role, disabled, created_at, password_hash FROM users WHERE name = ?"
+
+HASH_OF = "SELECT password_hash FROM users WHERE id = ?"
+
+COUNT = "SELECT COUNT(*) AS n FROM users"
+
+SET_HASH = "UPDATE users SET password_hash = ? WHERE id = ?"
+
+# Nobody is left to let others in when the last administrator goes.
+OTHER_ADMINS = "SELECT COUNT(*) AS n FROM users WHERE role = 'admin' AND disabled = 0 AND id <> ?"
+
+DISABLE = "UPDATE users SET disabled = 1 WHERE id = ?"
+
+HAS_RECORDINGS = "SELECT 1 FROM recordings WHERE owner_id = ? LIMIT 1"
+
+DELETE = "DELETE FROM users WHERE id = ?"
+
+
+class Users:
+    """The accounts of the box."""
+
+    def __init__(self, db: Database, passwords: Passwords, clock: Callable[[], float] = time.time) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._clock = clock
+
+    async def count(self) -> int:
+        async with self._db.read() as reader:
+            return await count(reader)
+
+    async def list(self) -> list[User]:
+        async with self._db.read() as reader:
+            return [user_of(row) for row in await reader.fetch_all(LIST)]
+
+    async def get(self, user_id: int) -> User:
+        """Raises NotFound."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(BY_ID, (user_id,))
+        if row is None:
+            raise NotFound(what="user")
+        return user_of(row)
+
+    async def find(self, name: str) -> User:
+        """Raises NotFound."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(BY_NAME, (name,))
+        if row is None:
+            raise NotFound(what="user")
+        return user_of(row)
+
+    async def add(self, name: str, role: Role, password: str, *, only_as_first: bool = False) -> User:
+        """Make an account. Raises InvalidRequest (name, password), NameTaken.
+
+        With `only_as_first` any account that exists already is NameTaken too: two people who follow the set-up
+        link at the same moment cannot both become the first administrator.
+        """
+        check_name(name)
+        encoded = await self._passwords.hash(password)
+        async with self._db.write() as tx:
+            if only_as_first and await count(tx):
+                raise NameTaken
+            values = {"name": name, "role": str(role), "hash": encoded, "now": self._clock()}
+            try:
+                row = await tx.fetch_one(INSERT, values)
+            except sqlite3.IntegrityError as error:
+                raise NameTaken from error
+            if row is None:
+                raise RuntimeError("INSERT ... RETURNING gave no row")
+            return user_of(row)
+
+    async def verify(self, name: str, password: str) -> User:
+        """The account that these belong to. Raises WrongCredentials, in all cases after the same work."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(BY_NAME, (name,))
+        encoded = None if row is None else str(row["password_hash"])
+        matches = await self._passwords.verify(encoded, password)
+        if row is None or encoded is None or not matches or row["disabled"]:
+            raise WrongCredentials
+        if self._passwords.outdated(encoded):
+            await self.set_password(row["id"], password)
+        return user_of(row)
+
+    async def check_password(self, user_id: int, password: str) -> None:
+        """Raises WrongCredentials unless it is the user's password."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(HASH_OF, (user_id,))
+        if not await self._passwords.verify(None if row is None else row["password_hash"], password):
+            raise WrongCredentials
+
+    async def set_password(self, user_id: int, password: str) -> None:
+        """Raises InvalidRequest (length), NotFound."""
+        encoded = await self._passwords.hash(password)
+        async with self._db.write() as tx:
+            if not await tx.execute(SET_HASH, (encoded, user_id)):
+                raise NotFound(what="user")
+
+    async def remove(self, user_id: int) -> bool:
+        """Delete the account, or only disable it while recordings belong to it. True when it was deleted.
+
+        Keys and sessions of a disabled account no longer open anything. Raises NotFound, LastAdmin.
+        """
+        async with self._db.write() as tx:
+            row = await tx.fetch_one(BY_ID, (user_id,))
+            if row is None:
+                raise NotFound(what="user")
+            others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
+            if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
+                raise LastAdmin
+            if await tx.fetch_one(HAS_RECORDINGS, (user_id,)) is None:
+                await tx.execute(DELETE, (user_id,))
+                return True
+            await tx.execute(DISABLE, (user_id,))
+            return False
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidRequest unless the name can stand in a URL, a log and a shell without quoting."""
+    if not NAME.fullmatch(name):
+        problem = "A name has 1 to 64 letters, digits or any of . _ @ -, and starts with a letter or a digit."
+        raise InvalidRequest(problem=problem)
+
+
+async def count(reader: Reader | Transaction) -> int:
+    row = await reader.fetch_one(COUNT)
+    return 0 if row is None else int(row["n"])
+
+
+def user_of(row: sqlite3.Row) -> User:
+    """A row with the columns id, name, role, disabled, created_at."""
+    return User(
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        disabled=bool(row["disabled"]),
+        created_at=row["created_at"],
+    )
