@@ -168,7 +168,7 @@ class Runtime:
         past: NDArray[np.int64],
         rows: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        # The same memory: GroupQueryAttention appends in place. Unbound, it gave NaN.
+        """Runs slots lo..hi-1. `tokens`: (hi - lo, S); `past`: each slot's length so far; logits of `rows`."""
         new = tokens.shape[1]
         binding = self._binding(lo, hi)
         binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
@@ -263,8 +263,8 @@ def _check_provider(bundle: Bundle, provider: str) -> None:
     needed = TARGETS[bundle.target].provider
     if provider != needed:
         raise ProviderError(
-            f"{bundle.name} is built for {bundle.target}, which runs on {needed!r}, not {provider!r}; use that "
-            "provider, or build the model for another target"
+            f"{bundle.name} is built for {bundle.target}, which runs on {needed!r}, not {provider!r}; use "
+            "that provider, or build the model for another target"
         )
     if _PROVIDERS[provider] not in ort.get_available_providers():
         raise ProviderError(
