@@ -1,0 +1,118 @@
+"""What a caller may choose about one transcription, as one frozen object, checked once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from .dims import CHUNK_LENGTH, LANGUAGE_CODES, LANGUAGES
+from .errors import OptionsError
+
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOptions:
+    """Options of `transcribe`, with the names, meanings and defaults of openai-whisper.
+
+    language: code or English name; None detects it from the first 30 seconds
+    task: "transcribe", or "translate" into English
+    temperature: tried in turn until a window passes the thresholds; 0 is greedy, above it tokens are sampled
+    compression_ratio_threshold: a window whose text compresses better is a repetition, hence failed
+    logprob_threshold: a window whose mean log probability per token is below this has failed
+    no_speech_threshold: a window above this no-speech probability, but not above `logprob_threshold`, is
+        silent
+    condition_on_previous_text: the text so far is the prompt of the next window
+    initial_prompt: text put before the first window's prompt, such as names to expect
+    suppress_tokens: ids never chosen, as "1,2,3" or a tuple; -1 stands for all non-speech symbols, and None
+        suppresses nothing
+    suppress_blank: the first token is neither a space nor the end
+    without_timestamps: text only, one segment per window
+    max_initial_timestamp: latest first timestamp of a window in seconds; None or 0 for no limit
+    seed: of the random numbers used above temperature 0 (numpy's, hence not openai-whisper's samples). Each
+        window draws from a generator of its own, so a result depends neither on what else runs nor on
+        resuming.
+
+    Raises OptionsError, which names the field.
+    """
+
+    language: str | None = None
+    task: Literal["transcribe", "translate"] = "transcribe"
+    temperature: tuple[float, ...] = TEMPERATURES
+    compression_ratio_threshold: float | None = 2.4
+    logprob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+    condition_on_previous_text: bool = True
+    initial_prompt: str | None = None
+    suppress_tokens: str | tuple[int, ...] | None = "-1"
+    suppress_blank: bool = True
+    without_timestamps: bool = False
+    max_initial_timestamp: float | None = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        # A frozen dataclass is written through object's own __setattr__, only here.
+        object.__setattr__(self, "language", _language(self.language))
+        if self.task not in ("transcribe", "translate"):
+            raise OptionsError("task", f"expected 'transcribe' or 'translate', got {self.task!r}")
+        object.__setattr__(self, "temperature", _temperatures(self.temperature))
+        for field in ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"):
+            _number(field, getattr(self, field), -math.inf, math.inf)
+        _number("max_initial_timestamp", self.max_initial_timestamp, 0.0, CHUNK_LENGTH)
+        for flag in fields(self):
+            if flag.type == "bool" and not isinstance(getattr(self, flag.name), bool):
+                raise OptionsError(flag.name, f"expected true or false, got {getattr(self, flag.name)!r}")
+        if self.initial_prompt is not None and not isinstance(self.initial_prompt, str):
+            raise OptionsError("initial_prompt", "expected a text")
+        self.suppressed()
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
+            raise OptionsError("seed", f"expected an integer from 0 to 2**63 - 1, got {self.seed!r}")
+
+    def suppressed(self) -> tuple[int, ...]:
+        """`suppress_tokens` as ids, of which -1 stands for the non-speech symbols; empty for none."""
+        ids = self.suppress_tokens
+        try:
+            if isinstance(ids, str):
+                ids = tuple(int(part) for part in ids.split(",")) if ids.strip() else ()
+            result = tuple(int(i) for i in ids or ())
+        except (TypeError, ValueError):
+            raise OptionsError(
+                "suppress_tokens", f"expected token ids such as '-1' or '50,51', got {self.suppress_tokens!r}"
+            ) from None
+        if any(i < -1 for i in result):
+            raise OptionsError("suppress_tokens", "the only negative id with a meaning is -1")
+        return result
+
+
+def _language(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise OptionsError("language", f"expected a language code or None, got {value!r}")
+    code = value.strip().lower()
+    code = LANGUAGE_CODES.get(code, code)
+    if code not in LANGUAGES:
+        raise OptionsError(
+            "language", f"unknown language {value!r}; give a code such as 'en' or 'de', or leave it out"
+        )
+    return code
+
+
+def _temperatures(value: object) -> tuple[float, ...]:
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if not values:
+        raise OptionsError("temperature", "expected at least one temperature")
+    return tuple(_required("temperature", item, 0.0, 10.0) for item in values)
+
+
+def _required(field: str, value: object, low: float, high: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        limits = "" if math.isinf(high) else f" from {low:g} to {high:g}"
+        raise OptionsError(field, f"expected a number{limits}, got {value!r}")
+    return float(value)
+
+
+def _number(field: str, value: object, low: float, high: float) -> None:
+    if value is not None:
+        _required(field, value, low, high)

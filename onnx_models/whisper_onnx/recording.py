@@ -1,0 +1,230 @@
+"""One recording's way through the model, from samples to transcription.
+
+`transcribing` is a generator that says what it needs next, and is sent the answer: time to scan, a slot, an
+encoder run, a prompt, the logits that follow a token. It runs nothing itself, so `batch.py` can serve many
+recordings with one run of the model. The order of the needs of one recording:
+
+    Scan...  (Slot, Encode, Prompt, Feed..., [Prompt, Feed...]..., Release)...
+
+where a second Prompt starts the window's next attempt at a higher temperature. A recording whose language has
+to be detected first takes a Slot, Encode and Prompt for that, and keeps the slot for its first window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dims import FRAMES_PER_SECOND, N_FRAMES
+from .errors import OptionsError
+from .features import Float32Array, LogMel
+from .longform import LongformState, Segment, Transcription, WindowRequest, windows
+from .options import TranscribeOptions
+from .rules import Rule, rules_for
+from .search import WindowDecoder, WindowResult, initial_tokens, language_probabilities, needs_fallback
+from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from .model import WhisperModel
+
+# Frames of log-mel scanned at a time, about 5 ms of work: a recording of ten hours takes 1,200 times.
+SCAN_FRAMES: Final = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a recording has come after a window: seconds, and what that window added.
+
+    `state` is JSON-able; a task that resumes from it carries on after this window.
+    """
+
+    position: float
+    duration: float
+    new_segments: tuple[Segment, ...]
+    language: str
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Wants to be called again to carry on with the first pass over the samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Wants a slot of the runtime for a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Wants the encoder run into its slot for `mel`, (n_mels, 3000)."""
+
+    mel: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Wants its slot's decoder restarted with these tokens, and the logits of its positions `rows`."""
+
+    tokens: Sequence[int]
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Wants its slot's decoder fed one token, and the row of logits that follows."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Gives its slot back after a window, and tells how far it has come."""
+
+    progress: Progress
+
+
+Need = Scan | Slot | Encode | Prompt | Feed | Release
+# Sent to it: logits for Prompt (len(rows), n_vocab) and Feed (n_vocab,), else any array; it may write on
+# them.
+Needs = Generator[Need, Float32Array, Transcription]
+
+
+def transcribing(
+    model: WhisperModel,
+    audio: NDArray[np.floating],
+    options: TranscribeOptions,
+    resume: Mapping[str, Any] | None = None,
+) -> Needs:
+    """Yields a recording's needs, in their order, and returns its transcription.
+
+    `resume` is a `Progress.state` of the same audio, options and model. Raises AudioError for unusable
+    samples, and OptionsError for an option that the model cannot do or a state that does not fit, but never
+    before its first need.
+    """
+    yield Scan()  # before anything that may fail, so that starting the generator does not
+    language = _wanted_language(model, options)
+    state = None if resume is None else LongformState.from_dict(resume)
+    if state is not None and language not in (None, state.language):
+        raise OptionsError("resume", f"its language is {state.language!r}, not {language!r}")
+
+    log_mel = LogMel(audio, model.dims.n_mels)
+    while not log_mel.scan(SCAN_FRAMES):
+        yield Scan()
+
+    detected = False
+    if state is None:
+        if language is None:
+            yield Slot()
+            language = yield from _detect(model, log_mel)
+            detected = True
+        tokenizer = model.tokenizer(language, options.task)
+        state = LongformState.start(tokenizer, options, language)
+    tokenizer = model.tokenizer(state.language, options.task)
+    rules = rules_for(tokenizer, options, model.dims.n_audio_ctx)
+    course = windows(
+        state,
+        tokenizer=tokenizer,
+        options=options,
+        dims=model.dims,
+        content_frames=log_mel.n_frames,
+        duration=log_mel.duration,
+    )
+
+    request = _advance(course, None)
+    while isinstance(request, WindowRequest):
+        if not detected:
+            yield Slot()
+        # The detection's window is this one, unless it ends in padding: that is silence there, and zeros
+        # here.
+        if not detected or request.size < N_FRAMES:
+            yield Encode(log_mel.window(request.seek, request.size))
+        detected = False
+        result = yield from _decode(model, tokenizer, rules, options, request)
+        known = len(state.segments)
+        request = _advance(course, result)
+        finished = isinstance(request, Transcription)
+        yield Release(
+            Progress(
+                position=log_mel.duration if finished else state.seek / FRAMES_PER_SECOND,
+                duration=log_mel.duration,
+                new_segments=tuple(state.segments[known:]),
+                language=state.language,
+                state=state.to_dict(),
+            )
+        )
+    return request
+
+
+def _wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | None:
+    """The language asked for, None to detect it; OptionsError if the model cannot do what is asked."""
+    if model.dims.is_multilingual:
+        if options.language is not None:
+            model.tokenizer(options.language, options.task)  # raises if the model does not have it
+        return options.language
+    if options.language not in (None, "en"):
+        raise OptionsError("language", f"this model knows only English, not {options.language!r}")
+    if options.task == "translate":
+        raise OptionsError("task", "an English-only model does not translate")
+    return "en"
+
+
+def _detect(model: WhisperModel, log_mel: LogMel) -> Generator[Need, Float32Array, str]:
+    """The likeliest language of the first 30 seconds."""
+    tokenizer = model.tokenizer()
+    yield Encode(log_mel.window(0, N_FRAMES))
+    logits = yield Prompt((tokenizer.sot,), rows=(0,))
+    probabilities = language_probabilities(tokenizer, logits[0])
+    return max(probabilities, key=probabilities.__getitem__)
+
+
+def _decode(
+    model: WhisperModel,
+    tokenizer: Tokenizer,
+    rules: tuple[Rule, ...],
+    options: TranscribeOptions,
+    request: WindowRequest,
+) -> Generator[Need, Float32Array, WindowResult]:
+    """Decodes the encoded window at rising temperatures until a result passes, or returns the last one's.
+
+    openai-whisper's `decode_with_fallback`.
+    """
+    n_text_ctx = model.dims.n_text_ctx
+    initial = initial_tokens(
+        tokenizer,
+        request.prompt_tokens,
+        n_text_ctx=n_text_ctx,
+        without_timestamps=options.without_timestamps,
+    )
+    last_attempt = len(options.temperature) - 1
+    for attempt, temperature in enumerate(options.temperature):
+        decoder = WindowDecoder(
+            tokenizer,
+            rules,
+            initial,
+            n_text_ctx=n_text_ctx,
+            temperature=temperature,
+            seed=(options.seed, request.seek, attempt),
+        )
+        token = decoder.begin((yield Prompt(initial, decoder.rows)))
+        while token is not None:
+            token = decoder.advance((yield Feed(token)))
+        result = decoder.result()
+        if attempt == last_attempt or not needs_fallback(result, options):
+            return result
+    raise AssertionError("TranscribeOptions holds at least one temperature")
+
+
+def _advance(
+    course: Generator[WindowRequest, WindowResult, Transcription], result: WindowResult | None
+) -> WindowRequest | Transcription:
+    """Sends a result (None to start): the next request, or the transcription at the end."""
+    try:
+        return next(course) if result is None else course.send(result)
+    except StopIteration as stop:
+        transcription: Transcription = stop.value
+        return transcription
