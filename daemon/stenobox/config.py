@@ -1,0 +1,262 @@
+"""Settings: one frozen object, read once from a TOML file and the environment, checked before anything
+starts.
+
+Order, the later wins: defaults, the file (`--config`, else STENOBOX_CONFIG, else /etc/stenobox/stenobox.toml
+if it exists), variables `STENOBOX_SECTION_KEY`, the `--data` option. A key that is not known is refused with
+the nearest one that is, in the file as in the environment: a misspelt limit must not silently be no limit.
+
+The classes below are the documentation too: `reference()` lists every key, and a test compares
+daemon/README.md with it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from stenobox.errors import SettingsError
+
+DEFAULT_CONFIG = Path("/etc/stenobox/stenobox.toml")
+DEFAULT_DATA = Path("/var/lib/stenobox")
+PREFIX = "STENOBOX_"
+CONFIG_VARIABLE = "STENOBOX_CONFIG"
+
+GIB = 2**30
+HOUR = 3_600
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port; 0 takes a free one")] = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    path: Annotated[
+        tuple[Path, ...],
+        Meta(description="Further folders with model bundles, searched after the data folder's own"),
+    ] = ()
+    default: Annotated[str, Meta(min_length=1, description="Model of a job that names none")] = "demo"
+    provider: Annotated[
+        Literal["auto", "cpu", "cuda"], Meta(description="What runs the models; auto takes the GPU if usable")
+    ] = "auto"
+    threads: Annotated[
+        int, Meta(ge=0, le=1_024, description="CPU threads of the engine; 0 is one per core")
+    ] = 0
+    slots: Annotated[int, Meta(ge=1, le=256, description="Windows that the engine decodes side by side")] = 4
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsSettings:
+    max_bytes: Annotated[int, Meta(ge=1, description="Largest file that is accepted, in bytes")] = 8 * GIB
+    reserve_bytes: Annotated[
+        int, Meta(ge=0, description="Free bytes that uploads leave on the disk for database and results")
+    ] = GIB
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    max_hours: Annotated[float, Meta(gt=0, le=1_000, description="Longest recording, in hours")] = 12.0
+    memory_bytes: Annotated[
+        int, Meta(ge=64 * 2**20, description="Address space of the decoding child, in bytes")
+    ] = 2 * GIB
+    cpu_seconds: Annotated[int, Meta(ge=1, description="CPU time of the decoding child, in seconds")] = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    max_attempts: Annotated[
+        int, Meta(ge=1, le=100, description="Failed or crashed attempts after which a job is quarantined")
+    ] = 3
+    lease_seconds: Annotated[
+        float, Meta(ge=1, description="A running job without a sign for so long is taken back, in seconds")
+    ] = 60.0
+    concurrency: Annotated[int, Meta(ge=1, le=256, description="Recordings in work at the same time")] = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsSettings:
+    idle_seconds: Annotated[
+        int, Meta(ge=60, description="A sign-in ends after this long without a request, in seconds")
+    ] = 12 * HOUR
+    absolute_seconds: Annotated[
+        int, Meta(ge=60, description="A sign-in ends after this long in any case, in seconds")
+    ] = 30 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
+    ] = "info"
+    format: Annotated[
+        Literal["json", "text"], Meta(description="json for machines, one object per line; text for people")
+    ] = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data: Annotated[Path, Meta(description="Folder of database, recordings and models")] = DEFAULT_DATA
+    webui: Annotated[
+        Path | None, Meta(description="Folder of the page, when it is not the one that ships")
+    ] = None
+    listen: ListenSettings = field(default_factory=ListenSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
+    uploads: UploadsSettings = field(default_factory=UploadsSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    sessions: SessionsSettings = field(default_factory=SessionsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+class Key(NamedTuple):
+    """One setting: `section` is "" for the keys above all tables; `kind` is the annotated type."""
+
+    section: str
+    name: str
+    kind: Any
+    default: object
+    meaning: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.path.replace(".", "_").upper()
+
+
+def reference() -> tuple[Key, ...]:
+    """Every key with its default and its meaning, in the order of the classes."""
+    return tuple(_keys(Settings, ""))
+
+
+def _keys(owner: type[Any], section: str) -> Iterator[Key]:
+    hints = get_type_hints(owner, include_extras=True)
+    for item in fields(owner):
+        kind = hints[item.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            yield from _keys(kind, item.name)
+            continue
+        default = None if item.default is MISSING else item.default
+        meaning = next(meta.description for meta in kind.__metadata__ if isinstance(meta, Meta))
+        yield Key(section, item.name, kind, default, meaning or "")
+
+
+def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]) -> Settings:
+    """Read file and environment; `config` and `data` are the command's options.
+
+    Raises SettingsError naming the source, the key, and the nearest valid key or what is wrong with the
+    value.
+    """
+    keys = {key.path: key for key in reference()}
+    values: dict[str, Any] = {}
+    source = _config_file(config, env)
+    if source is not None:
+        for path, value in _flatten(_read_toml(source), str(source), keys):
+            values[path] = _convert(keys[path], value, str(source), path)
+    by_variable = {key.variable: key for key in keys.values()}
+    for variable in sorted(env):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        if variable not in by_variable:
+            raise _unknown("environment", variable, list(by_variable))
+        key = by_variable[variable]
+        values[key.path] = _convert(key, _from_text(key, env[variable]), "environment", variable)
+    if data is not None:
+        values["data"] = data
+    return _build(keys, values)
+
+
+def _config_file(config: Path | None, env: Mapping[str, str]) -> Path | None:
+    if config is not None:
+        return config
+    if env.get(CONFIG_VARIABLE):
+        return Path(env[CONFIG_VARIABLE])
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(source=path, problem=f"cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(source=path, problem=f"is not valid TOML: {error}.") from error
+
+
+def _flatten(table: dict[str, Any], source: str, keys: Mapping[str, Key]) -> Iterator[tuple[str, Any]]:
+    """Yield (path, value), refusing what is not a key before any value is looked at."""
+    sections = {key.section for key in keys.values()} - {""}
+    for name, value in table.items():
+        if name in sections:
+            if not isinstance(value, dict):
+                raise SettingsError(source=source, problem=f"{name!r} is a section: write [{name}].")
+            for inner, setting in value.items():
+                path = f"{name}.{inner}"
+                if path not in keys:
+                    raise _unknown(source, path, list(keys))
+                yield path, setting
+        elif name in keys:
+            yield name, value
+        else:
+            top = [key.name for key in keys.values() if not key.section]
+            raise _unknown(source, name, [*sections, *top, *keys])
+
+
+def _unknown(source: str, name: str, known: list[str]) -> SettingsError:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return SettingsError(source=source, problem=f"unknown key {name!r}. Did you mean {nearest[0]!r}?")
+
+
+def _from_text(key: Key, text: str) -> Any:
+    """A variable is text; a list of folders is written like PATH."""
+    if key.kind.__origin__ == tuple[Path, ...]:
+        return [part for part in text.split(os.pathsep) if part]
+    return text
+
+
+def _convert(key: Key, value: Any, source: str, name: str) -> Any:
+    # TOML has types, the environment has only text: "8080" is a number there.
+    lenient = source == "environment"
+    try:
+        converted = msgspec.convert(value, key.kind, strict=not lenient, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        problem = f"{name}: {str(error).split(' - at ')[0]}. {key.meaning}."
+        raise SettingsError(source=source, problem=problem) from error
+    if isinstance(converted, float) and not abs(converted) < float("inf"):
+        raise SettingsError(source=source, problem=f"{name}: must be a finite number. {key.meaning}.")
+    return converted
+
+
+def _path(kind: type[Any], value: Any) -> Path:
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("Expected the path of a folder")
+    return Path(value).expanduser()
+
+
+def _build(keys: Mapping[str, Key], values: Mapping[str, Any]) -> Settings:
+    hints = get_type_hints(Settings)
+    arguments: dict[str, Any] = {}
+    for key in keys.values():
+        if key.path not in values:
+            continue
+        if key.section:
+            arguments.setdefault(key.section, {})[key.name] = values[key.path]
+        else:
+            arguments[key.name] = values[key.path]
+    for name, value in arguments.items():
+        if is_dataclass(hints[name]):
+            arguments[name] = hints[name](**value)
+    return Settings(**arguments)
