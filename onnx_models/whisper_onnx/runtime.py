@@ -168,7 +168,7 @@ class Runtime:
         past: NDArray[np.int64],
         rows: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        """Runs slots lo..hi-1. `tokens`: (hi - lo, S); `past`: each slot's length so far; logits of `rows`."""
+        """Runs slots lo..hi-1. `tokens`: (hi - lo, S); `past`: length of each slot; logits of `rows`."""
         new = tokens.shape[1]
         binding = self._binding(lo, hi)
         binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
