@@ -1,0 +1,214 @@
+"""The decoding child: one recording in through a descriptor, float32 samples out through another, words over
+a pipe.
+
+Started by `sandbox.py` as `python -I -m stenobox.audio.child`; it is given no path, no environment and no
+privilege. Exit status 0 means that the last line on the pipe is the answer, whichever it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass
+
+from stenobox.audio import protocol
+from stenobox.audio.confine import confine
+from stenobox.audio.readers import (
+    CUT_SECONDS,
+    FFmpegReader,
+    SoundFileReader,
+    Unreadable,
+    looks_like_media,
+    read_head,
+)
+from stenobox.audio.resample import Resampler, Samples, to_mono
+
+PROGRESS_SECONDS = 0.25
+SLACK_BYTES = 8 << 20  # over the length limit, so that it is the length that is noticed first
+
+Reader = SoundFileReader | FFmpegReader
+Kind = type[SoundFileReader] | type[FFmpegReader]
+
+
+class Refused(Exception):
+    """The answer to the parent is an error."""
+
+    def __init__(self, code: str, problem: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent asks for; descriptors are numbers, `out` is -1 for a probe."""
+
+    mode: str
+    source: int
+    out: int
+    pipe: int
+    parent: int
+    max_seconds: float
+    memory_bytes: int
+    cpu_seconds: int
+
+
+def main(argv: list[str]) -> int:
+    order = Order(**json.loads(argv[0]))
+    try:
+        confine(
+            memory_bytes=order.memory_bytes,
+            cpu_seconds=order.cpu_seconds,
+            file_bytes=int(order.max_seconds * protocol.BYTES_PER_SECOND) + SLACK_BYTES,
+            parent=order.parent,
+        )
+        answer = _work(order)
+    except Refused as refusal:
+        answer = {"kind": "error", "code": refusal.code, "problem": refusal.problem}
+    except MemoryError:
+        answer = {"kind": "error", "code": protocol.LIMIT, "problem": ""}
+    except Exception as error:
+        # Only the kind and the place: a message could quote the recording.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
+        answer = {"kind": "fault", "error": type(error).__name__, "where": place}
+    _say(order, answer)
+    return 0
+
+
+def _work(order: Order) -> dict[str, object]:
+    """Try the readers in turn until one gives all of the sound; else the one that gave most has the word.
+
+    libsndfile stops at damage that FFmpeg steps over, and knows some files that FFmpeg does not. Raises Refused
+    with the reason of the last reader when none gave any.
+    """
+    head = read_head(order.source)
+    problem = "damaged"
+    best: tuple[int, Kind, dict[str, object]] | None = None
+    latest: Kind | None = None
+    announced = 0.0
+    kinds: tuple[Kind, ...] = (FFmpegReader,)
+    if SoundFileReader.recognises(head):
+        kinds = (SoundFileReader, FFmpegReader)
+    for kind in kinds:
+        try:
+            reader = kind(order.source, head)
+        except Unreadable as error:
+            problem = error.problem
+            continue
+        if order.mode == "probe":
+            answer = _probe(order, reader)
+        else:
+            latest = kind
+            answer = _decode(order, reader, announced)
+            announced = announced or reader.header.duration or 0.0
+        if answer is None:
+            problem = "no_sound"
+        elif not answer.get("warnings"):
+            return answer
+        elif best is None or _samples(answer) > best[0]:
+            best = (_samples(answer), kind, answer)
+    if best is None:
+        raise Refused(protocol.UNDECODABLE if looks_like_media(head) else protocol.NOT_AUDIO, problem)
+    if latest is not best[1]:  # the output holds what the other reader gave
+        return _decode(order, best[1](order.source, head), announced) or best[2]
+    return best[2]
+
+
+def _samples(answer: dict[str, object]) -> int:
+    count = answer["samples"]
+    return count if isinstance(count, int) else 0
+
+
+def _probe(order: Order, reader: Reader) -> dict[str, object] | None:
+    """Read the header and prove it by decoding one block; None when that gives nothing."""
+    try:
+        block = next(reader.blocks(), None)
+    except Unreadable:
+        return None
+    if block is None:
+        return None
+    header = reader.header
+    if header.duration is not None and header.duration > order.max_seconds:
+        raise Refused(protocol.TOO_LONG)
+    return {
+        "kind": "info",
+        **asdict(header),
+        "sample_rate": block.rate,
+        "channels": block.samples.shape[1],
+    }
+
+
+def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object] | None:
+    """Stream the recording to the output; None when this reader finds no sound in it.
+
+    `announced`: seconds that an earlier reader found in the header, 0 for none.
+    """
+    os.ftruncate(order.out, 0)
+    os.lseek(order.out, 0, os.SEEK_SET)
+    resampler = Resampler()
+    most = int(order.max_seconds * protocol.SAMPLE_RATE)
+    heard = bad = written = 0
+    told = time.monotonic()
+    damaged = False
+    blocks = reader.blocks()
+    while True:
+        try:
+            block = next(blocks, None)
+        except Unreadable as error:
+            if not written:
+                raise Refused(protocol.UNDECODABLE, error.problem) from error
+            damaged = True
+            block = None
+        if block is None:
+            break
+        mono, bad_here = to_mono(block.samples)
+        heard += block.samples.size
+        bad += bad_here
+        for samples in resampler.push(mono, block.rate):
+            written += _write(order.out, samples)
+        if written > most:
+            raise Refused(protocol.TOO_LONG)
+        if time.monotonic() - told >= PROGRESS_SECONDS:
+            told = time.monotonic()
+            _say(order, {"kind": "progress", "seconds": written / protocol.SAMPLE_RATE})
+    for samples in resampler.flush():
+        written += _write(order.out, samples)
+    if written == 0:
+        return None
+    if bad == heard:
+        raise Refused(protocol.UNDECODABLE, "not_finite")
+    found = {
+        "truncated": reader.truncated or written / protocol.SAMPLE_RATE < announced - CUT_SECONDS,
+        "damaged_parts": damaged or reader.damaged,
+        "not_finite": bad > 0,
+    }
+    return {"kind": "done", "samples": written, "warnings": [key for key, here in found.items() if here]}
+
+
+def _write(out: int, samples: Samples) -> int:
+    """Append samples to the output; returns how many."""
+    data = memoryview(samples.tobytes())
+    while data:
+        try:
+            data = data[os.write(out, data) :]
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Refused(protocol.TOO_LONG) from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise Refused(protocol.DISK_FULL) from error
+            raise
+    return len(samples)
+
+
+def _say(order: Order, message: dict[str, object]) -> None:
+    # A line is far below PIPE_BUF, so it is written whole.
+    os.write(order.pipe, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

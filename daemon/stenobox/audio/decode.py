@@ -1,0 +1,65 @@
+"""A recording of any format -> a scratch file of raw samples, in the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stenobox.audio import protocol
+from stenobox.audio.limits import AudioLimits
+from stenobox.audio.sandbox import Done, ask_child
+from stenobox.errors import UndecodableAudio
+from stenobox.shielding import finish
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """How much sound there is, and what is missing from it (sentences for the person who sent it)."""
+
+    samples: int
+    sample_rate: int = protocol.SAMPLE_RATE
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+
+async def decode(
+    source: Path,
+    out: Path,
+    limits: AudioLimits,
+    on_progress: Callable[[float], None] | None = None,
+) -> Decoded:
+    """Write `out`: raw little-endian float32, 16 kHz, mono, in [-1, 1]; memory stays bounded whatever the
+    length.
+
+    A recording that breaks off or has damaged parts gives what can be decoded, and a warning that says so.
+    `on_progress` is told the position reached in seconds. On any error, and on cancellation, the child is
+    killed and `out` is gone.
+
+    Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong, DecoderLimit, DiskFull or DecoderFailed.
+    """
+    try:
+        done = await ask_child("decode", source, out, limits, on_progress)
+        size = (await asyncio.to_thread(out.stat)).st_size
+        if (
+            not isinstance(done, Done)
+            or done.samples <= 0
+            or size != done.samples * protocol.BYTES_PER_SAMPLE
+        ):
+            raise UndecodableAudio(problem=protocol.PROBLEMS["crashed"])
+    except BaseException:
+        await finish(asyncio.to_thread(out.unlink, missing_ok=True))
+        raise
+    known = (protocol.WARNINGS[key] for key in done.warnings if key in protocol.WARNINGS)
+    return Decoded(samples=done.samples, warnings=tuple(known))
+
+
+def open_samples(path: Path) -> np.memmap[tuple[int], np.dtype[np.float32]]:
+    """The samples that `decode` wrote, (n,) float32, read from the file as they are used."""
+    return np.memmap(path, dtype="<f4", mode="r")

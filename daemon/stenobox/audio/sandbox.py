@@ -1,0 +1,233 @@
+"""The parent's side of the decoding child: start it, listen, and end it whatever happens.
+
+The child gets three descriptors (the recording, the output, the pipe), an empty environment, its own session,
+and `/` as working folder. It is killed with its whole process group when the time is up or when the task that
+waits for it is cancelled. Nothing that it says is believed further than its type: see `protocol.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+
+from stenobox.audio import protocol
+from stenobox.audio.limits import AudioLimits
+from stenobox.errors import (
+    AudioTooLong,
+    DecoderFailed,
+    DecoderLimit,
+    DiskFull,
+    EmptyFile,
+    NotAudio,
+    StenoboxError,
+    UndecodableAudio,
+)
+from stenobox.shielding import finish
+
+_MAX_LINE = 16_384  # bytes; the longest honest line is a few hundred
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    # One thread: the machine's cores belong to the speech engine, and a process limit of 0 allows no more.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+# `-I` keeps the environment and the working folder out of the import path; the folder that holds the package
+# is added at the end of it, where it cannot hide a module of Python's own. In an installed product it is
+# there already.
+_BOOT = (
+    "import sys, runpy; sys.path.append(sys.argv.pop(1));"
+    " runpy.run_module('stenobox.audio.child', run_name='__main__')"
+)
+_SOURCE_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+class Info(msgspec.Struct, tag="info", tag_field="kind", forbid_unknown_fields=True):
+    format: str
+    codec: str
+    duration: float | None
+    sample_rate: int
+    channels: int
+
+
+class Progress(msgspec.Struct, tag="progress", tag_field="kind", forbid_unknown_fields=True):
+    seconds: float
+
+
+class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True):
+    samples: int
+    warnings: list[str]
+
+
+class Refusal(msgspec.Struct, tag="error", tag_field="kind", forbid_unknown_fields=True):
+    code: str
+    problem: str
+
+
+class Fault(msgspec.Struct, tag="fault", tag_field="kind", forbid_unknown_fields=True):
+    error: str
+    where: str
+
+
+Answer = Info | Progress | Done | Refusal | Fault
+_DECODER = msgspec.json.Decoder(Answer)
+
+
+async def ask_child(
+    mode: str,
+    source: Path,
+    out: Path | None,
+    limits: AudioLimits,
+    on_progress: Callable[[float], None] | None = None,
+) -> Info | Done:
+    """Run one child over `source` and return its answer.
+
+    Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong, DecoderLimit, DiskFull or DecoderFailed;
+    FileNotFoundError and PermissionError come from opening `source`.
+    """
+    with contextlib.ExitStack() as descriptors:
+        source_fd = await finish(asyncio.to_thread(_open_recording, source))
+        descriptors.callback(os.close, source_fd)
+        out_fd = -1
+        if out is not None:
+            out_fd = await finish(asyncio.to_thread(_open_output, out))
+            descriptors.callback(os.close, out_fd)
+        answer: Answer | None = None
+        status = 0
+        async with _child(mode, source_fd, out_fd, limits) as (process, lines):
+            try:
+                async with asyncio.timeout(limits.wall_seconds):
+                    async for answer in _answers(lines):
+                        if isinstance(answer, Progress) and on_progress is not None:
+                            on_progress(answer.seconds)
+                    status = await process.wait()
+            except TimeoutError:
+                raise DecoderLimit(limit=f"{limits.wall_seconds:.0f} seconds") from None
+    return _judge(answer, status, limits)
+
+
+@contextlib.asynccontextmanager
+async def _child(
+    mode: str, source_fd: int, out_fd: int, limits: AudioLimits
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
+    """A running child and the lines that it says; gone, with all its kin, when the block is left."""
+    loop = asyncio.get_running_loop()
+    read_end, write_end = os.pipe()
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    order = {
+        "mode": mode,
+        "source": source_fd,
+        "out": out_fd,
+        "pipe": write_end,
+        "parent": os.getpid(),
+        "max_seconds": limits.max_seconds,
+        "memory_bytes": limits.memory_bytes,
+        "cpu_seconds": limits.cpu_seconds,
+    }
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-c",
+            _BOOT,
+            _SOURCE_ROOT,
+            json.dumps(order),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=tuple(fd for fd in (source_fd, out_fd, write_end) if fd >= 0),
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except BaseException:
+        pipe.close()
+        raise
+    finally:
+        os.close(write_end)
+    reader = asyncio.StreamReader(limit=_MAX_LINE)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        yield process, reader
+    finally:
+        transport.close()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        await finish(process.wait())
+
+
+def _open_recording(path: Path) -> int:
+    """A descriptor to read from. O_NONBLOCK, so that a pipe that somebody left there cannot hold us up."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAudio
+        if status.st_size == 0:
+            raise EmptyFile
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _open_output(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
+        raise
+
+
+async def _answers(lines: asyncio.StreamReader) -> AsyncIterator[Answer]:
+    """What the child says, until it closes the pipe; a line that is none of ours means that it was taken
+    over.
+    """
+    try:
+        async for line in lines:
+            yield _DECODER.decode(line)
+    except (msgspec.MsgspecError, ValueError):
+        raise UndecodableAudio(problem=protocol.PROBLEMS["crashed"]) from None
+
+
+def _judge(answer: Answer | None, status: int, limits: AudioLimits) -> Info | Done:
+    """The answer, or the error that the last words and the exit status amount to."""
+    if status == 0 and isinstance(answer, Info | Done):
+        return answer
+    if status == 0 and isinstance(answer, Refusal):
+        raise _refusal(answer, limits)
+    if status == 0 and isinstance(answer, Fault):
+        raise DecoderFailed(error=f"{answer.error[:40]} at {answer.where[:60]}")
+    if status == -signal.SIGXCPU:
+        raise DecoderLimit(limit=f"{limits.cpu_seconds} seconds of processor time")
+    if status == -signal.SIGKILL:
+        raise DecoderLimit(limit="memory or processor time")
+    if status < 0:
+        raise UndecodableAudio(problem=protocol.PROBLEMS["crashed"])
+    raise DecoderFailed(error=f"exit status {status}")
+
+
+def _refusal(answer: Refusal, limits: AudioLimits) -> StenoboxError:
+    match answer.code:
+        case protocol.NOT_AUDIO:
+            return NotAudio()
+        case protocol.TOO_LONG:
+            return AudioTooLong(hours=f"{limits.max_seconds / 3600:g}")
+        case protocol.LIMIT:
+            return DecoderLimit(limit=f"{limits.memory_bytes >> 20} MiB of memory")
+        case protocol.DISK_FULL:
+            return DiskFull()
+        case _:
+            problem = protocol.PROBLEMS.get(answer.problem, protocol.PROBLEMS["damaged"])
+            return UndecodableAudio(problem=problem)
