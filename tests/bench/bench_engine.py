@@ -36,10 +36,12 @@ PEERS = ("ours fp32", "openai-whisper fp32", "CTranslate2 fp32", "CTranslate2 in
 
 
 def write_weights(folder: Path, shape: str) -> None:
-    """A Hugging Face checkpoint of random weights, and the same as a CTranslate2 model."""
+    """A Hugging Face checkpoint of random weights, the same as a bundle of ours, and as CTranslate2 models."""
     import ctranslate2.converters.transformers as ct2
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    from whisper_onnx.build import build
 
     state, heads, layers = SHAPES[shape]
     torch.manual_seed(SEED)
@@ -58,6 +60,14 @@ def write_weights(folder: Path, shape: str) -> None:
     )
     model = WhisperForConditionalGeneration(config).eval()
     model.save_pretrained(folder / "hf", safe_serialization=True)
+    build(
+        folder / "hf",
+        folder / "ours",
+        target="cpu-fp32",
+        name="random",
+        licence="none",
+        source="random weights",
+    )
     loader = ct2.WhisperLoader()
     special = {
         50257: "<|endoftext|>",
@@ -86,22 +96,10 @@ def mel() -> Any:
 
 
 def ours(folder: Path, threads: int) -> Callable[[], int]:
-    from whisper_onnx.build import build
     from whisper_onnx.bundle import Bundle
     from whisper_onnx.runtime import Runtime
 
-    bundle = folder / "ours"
-    if not bundle.exists():
-        build(
-            folder / "hf",
-            bundle,
-            target="cpu-fp32",
-            weights="fp32",
-            name="random",
-            licence="none",
-            source="random weights",
-        )
-    runtime = Runtime(Bundle.load(bundle), provider="cpu", slots=1, threads=threads)
+    runtime = Runtime(Bundle.load(folder / "ours"), provider="cpu", slots=1, threads=threads)
     features = mel()
 
     def run() -> int:
@@ -197,7 +195,7 @@ def measure(folder: Path, threads: int, turns: int) -> dict[str, list[dict[str, 
     """Seconds of each peer in each turn."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     processes = {}
-    # One after the other: the first builds our bundle, and loading must not disturb a neighbour.
+    # One after the other, so that loading does not disturb a neighbour.
     for peer in PEERS:
         process = subprocess.Popen(
             [sys.executable, __file__, "--peer", peer, "--folder", str(folder), "--threads", str(threads)],
