@@ -84,7 +84,10 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure."""
+    """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure.
+
+    `filename` and `duration` are the recording's, carried along because all who show a job show them.
+    """
 
     id: str
     recording_id: str
@@ -99,6 +102,8 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    filename: str = ""
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""Changes told to whoever watches at the moment. Nothing is kept: who was away reads the tables again.
+
+Kinds and their data:
+
+- `job`: `{"job": Job}` after a change of its state, progress or priority
+- `segments`: `{"job_id", "segments": [{id, start, end, text}], "position", "duration"}` while a job runs
+- `deleted`: `{"job_id"}`
+- `reload`: `{}` some events were dropped for this reader; it has to read everything again
+
+Everything here runs on the event loop's thread; from another thread use `loop.call_soon_threadsafe`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from stenobox.types import Event, Identity
+
+BACKLOG = 256
+"""Events kept for one reader. At a few events a second for each running job that is half a minute's worth."""
+
+
+class Subscription:
+    """What one reader has yet to read: `with hub.subscribe(identity) as events: async for event in events`.
+
+    Cancelling a wait for the next event loses none, so a reader may wait with a time limit. The iteration
+    ends when the subscription or the hub is closed.
+    """
+
+    def __init__(self, identity: Identity, backlog: int) -> None:
+        self._identity = identity
+        self._backlog = backlog
+        self._events: deque[Event] = deque()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def offer(self, event: Event) -> None:
+        """Queue the event if it is this reader's to see. A reader that is too slow gets `reload` instead."""
+        if self._closed or not (self._identity.is_admin or event.owner_id == self._identity.user.id):
+            return
+        if len(self._events) >= self._backlog:
+            self._events.clear()
+            self._events.append(Event("reload", self._identity.user.id))
+        else:
+            self._events.append(event)
+        self._changed.set()
+
+    def close(self) -> None:
+        """Stop listening; what is queued is dropped."""
+        self._closed = True
+        self._events.clear()
+        self._changed.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._events:
+            if self._closed:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._events.popleft()
+
+
+class EventHub:
+    """Hands every published event to the readers that may see it: its owner and the admins."""
+
+    def __init__(self, backlog: int = BACKLOG) -> None:
+        self._backlog = backlog
+        # Weak: a reader that vanished without closing must not collect events for ever.
+        self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._closed = False
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody concerned. Never waits: a slow reader costs itself its events, nobody else."""
+        for subscription in list(self._subscriptions):
+            subscription.offer(event)
+
+    def subscribe(self, identity: Identity) -> Subscription:
+        """Listen from this moment on, as `identity`; after `close()` the subscription is over at once."""
+        subscription = Subscription(identity, self._backlog)
+        if self._closed:
+            subscription.close()
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def close(self) -> None:
+        """End all subscriptions, so that open connections do not hold up the end of the process."""
+        self._closed = True
+        for subscription in list(self._subscriptions):
+            subscription.close()

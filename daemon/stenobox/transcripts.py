@@ -1,0 +1,105 @@
+"""Transcripts: the text, its segments, and what made it. There is one if and only if its job is done."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from stenobox.db import Database, Transaction
+from stenobox.errors import NotFound, StateConflict
+from stenobox.types import Identity, JobState, Provenance, Segment, Transcript
+
+# Refused by a trigger unless the job is done already.
+INSERT = """
+INSERT INTO transcripts (job_id, language, duration, text, provenance, created_at)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+
+INSERT_SEGMENT = """
+INSERT INTO segments
+    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+# One row for every job, with empty columns when it has no transcript: the two cases get different answers.
+GET = """
+SELECT jobs.owner_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at
+FROM jobs LEFT JOIN transcripts AS t ON t.job_id = jobs.id
+WHERE jobs.id = ?
+"""
+
+GET_SEGMENTS = """
+SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature
+FROM segments WHERE job_id = ? ORDER BY id
+"""
+
+
+async def save(tx: Transaction, transcript: Transcript) -> None:
+    """Insert a transcript. The caller has set the job to `done` in the same transaction."""
+    provenance = msgspec.json.encode(transcript.provenance).decode()
+    await tx.execute(
+        INSERT,
+        (
+            transcript.job_id,
+            transcript.language,
+            transcript.duration,
+            transcript.text,
+            provenance,
+            transcript.created_at,
+        ),
+    )
+    await tx.execute_many(
+        INSERT_SEGMENT,
+        [
+            (
+                transcript.job_id,
+                segment.id,
+                segment.start,
+                segment.end,
+                segment.text,
+                segment.avg_logprob,
+                segment.no_speech_prob,
+                segment.compression_ratio,
+                segment.temperature,
+            )
+            for segment in transcript.segments
+        ],
+    )
+
+
+class Transcripts:
+    """Reads what `Jobs.complete` saved."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def save(self, tx: Transaction, transcript: Transcript) -> None:
+        """See `save`."""
+        await save(tx, transcript)
+
+    async def get(self, job_id: str, identity: Identity) -> Transcript:
+        """The transcript of a job that `identity` may see.
+
+        Raises NotFound (no such job, or not theirs) or StateConflict (the job is not done).
+        """
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(GET, (job_id,))
+            segments = await reader.fetch_all(GET_SEGMENTS, (job_id,))
+        if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+            raise NotFound(what="job")
+        if row["state"] != JobState.DONE:
+            raise StateConflict(state=row["state"], action="read as a transcript")
+        return Transcript(
+            job_id=job_id,
+            language=row["language"],
+            duration=row["duration"],
+            text=row["text"],
+            segments=tuple(_segment(segment) for segment in segments),
+            provenance=msgspec.json.decode(row["provenance"], type=Provenance),
+            created_at=row["created_at"],
+        )
+
+
+def _segment(row: sqlite3.Row) -> Segment:
+    return Segment(**dict(row))
