@@ -83,8 +83,8 @@ def main(argv: list[str]) -> int:
 def _work(order: Order) -> dict[str, object]:
     """Try the readers in turn until one gives all of the sound; else the one that gave most has the word.
 
-    libsndfile stops at damage that FFmpeg steps over, and knows some files that FFmpeg does not. Raises Refused
-    with the reason of the last reader when none gave any.
+    libsndfile stops at damage that FFmpeg steps over, and knows some files that FFmpeg does not. Raises
+    Refused with the reason of the last reader when none gave any.
     """
     head = read_head(order.source)
     problem = "damaged"
