@@ -1,0 +1,227 @@
+/** The box's HTTP API as functions. Everything that goes wrong comes out as an `ApiError`. */
+
+/** @import { Job, Transcript, User, Catalogue } from "./types.js" */
+
+/** A refusal of the box (RFC 9457 problem), or no answer at all (`code` "unreachable"). */
+export class ApiError extends Error {
+  /**
+   * @param {{code: string, status: number, title: string, detail: string, requestId?: string}} problem
+   */
+  constructor({ code, status, title, detail, requestId }) {
+    super(detail || title);
+    this.name = "ApiError";
+    this.code = code;
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.requestId = requestId ?? "";
+  }
+
+  /** The box did not answer. */
+  static unreachable() {
+    return new ApiError({
+      code: "unreachable",
+      status: 0,
+      title: "The box cannot be reached",
+      detail: "The box does not answer. Check that it is switched on and that you are on its network, then try again.",
+    });
+  }
+
+  /**
+   * @param {number} status
+   * @param {string} body
+   */
+  static fromBody(status, body) {
+    /** @type {Record<string, any>} */
+    let problem = {};
+    try {
+      problem = JSON.parse(body) ?? {};
+    } catch {
+      // Something between the page and the box (a proxy, say) answered in its own words.
+    }
+    return new ApiError({
+      code: problem.code ?? `http_${status}`,
+      status,
+      title: problem.title ?? "The box could not do this",
+      detail: problem.detail ?? `It answered with status ${status}. Try again; if it stays so, tell the administrator.`,
+      requestId: problem.request_id ?? problem.instance,
+    });
+  }
+}
+
+export class Api {
+  /** @param {() => void} onSignedOut called when the box says that this session is over */
+  constructor(onSignedOut) {
+    this.onSignedOut = onSignedOut;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {{json?: unknown, signal?: AbortSignal}} [options]
+   * @returns {Promise<any>} the parsed body; null for 204
+   */
+  async request(method, path, { json, signal } = {}) {
+    /** @type {Response} */
+    let response;
+    /** @type {string} */
+    let body;
+    try {
+      response = await fetch(path, {
+        method,
+        signal,
+        headers: json === undefined ? {} : { "Content-Type": "application/json" },
+        body: json === undefined ? undefined : JSON.stringify(json),
+        credentials: "same-origin",
+        cache: "no-store",
+      });
+      body = await response.text();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw ApiError.unreachable();
+    }
+    if (!response.ok) {
+      const problem = ApiError.fromBody(response.status, body);
+      if (problem.code === "not_signed_in") this.onSignedOut();
+      throw problem;
+    }
+    return body === "" ? null : JSON.parse(body);
+  }
+
+  // --- who is there -------------------------------------------------------------------------------------------------
+
+  /** @returns {Promise<{needed: boolean}>} */
+  setupNeeded() {
+    return this.request("GET", "/api/setup");
+  }
+
+  /**
+   * @param {string} token
+   * @param {string} name
+   * @param {string} password
+   * @returns {Promise<User>}
+   */
+  setUp(token, name, password) {
+    return this.request("POST", "/api/setup", { json: { token, name, password } });
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} password
+   * @returns {Promise<User>}
+   */
+  signIn(name, password) {
+    return this.request("POST", "/api/auth/login", { json: { name, password } });
+  }
+
+  signOut() {
+    return this.request("POST", "/api/auth/logout");
+  }
+
+  /** @returns {Promise<User>} */
+  me() {
+    return this.request("GET", "/api/auth/me");
+  }
+
+  /**
+   * @param {string} old
+   * @param {string} fresh
+   */
+  changePassword(old, fresh) {
+    return this.request("POST", "/api/auth/password", { json: { old, new: fresh } });
+  }
+
+  // --- jobs ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {{state?: string, cursor?: string | null, limit?: number}} [query]
+   * @returns {Promise<{jobs: Job[], next: string | null}>}
+   */
+  jobs({ state, cursor, limit = 50 } = {}) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (state) query.set("state", state);
+    if (cursor) query.set("cursor", cursor);
+    return this.request("GET", `/api/jobs?${query}`);
+  }
+
+  /** @param {string} id @returns {Promise<Job>} */
+  job(id) {
+    return this.request("GET", jobPath(id));
+  }
+
+  /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Transcript>} */
+  transcript(id, signal) {
+    return this.request("GET", `${jobPath(id)}/transcript?format=json`, { signal });
+  }
+
+  /** @param {string} id @returns {Promise<Job>} */
+  cancelJob(id) {
+    return this.request("POST", `${jobPath(id)}/cancel`);
+  }
+
+  /** @param {string} id @returns {Promise<Job>} */
+  retryJob(id) {
+    return this.request("POST", `${jobPath(id)}/retry`);
+  }
+
+  /** @param {string} id @param {string} priority @returns {Promise<Job>} */
+  setPriority(id, priority) {
+    return this.request("POST", `${jobPath(id)}/priority`, { json: { priority } });
+  }
+
+  /** @param {string} id */
+  deleteJob(id) {
+    return this.request("DELETE", jobPath(id));
+  }
+
+  // --- the rest -----------------------------------------------------------------------------------------------------
+
+  /** @returns {Promise<Catalogue>} */
+  models() {
+    return this.request("GET", "/api/models");
+  }
+
+  /** @returns {Promise<{keys: {id: number | string, name: string, created_at: string, last_used_at?: string | null}[]}>} */
+  keys() {
+    return this.request("GET", "/api/keys");
+  }
+
+  /** @param {string} name */
+  createKey(name) {
+    return this.request("POST", "/api/keys", { json: { name } });
+  }
+
+  /** @param {number | string} id */
+  revokeKey(id) {
+    return this.request("DELETE", `/api/keys/${encodeURIComponent(String(id))}`);
+  }
+
+  /** @returns {Promise<{users: (User & {id: number, disabled: boolean, created_at: string})[]}>} */
+  users() {
+    return this.request("GET", "/api/users");
+  }
+
+  /** @param {{name: string, password: string, role: string}} user */
+  addUser(user) {
+    return this.request("POST", "/api/users", { json: user });
+  }
+}
+
+/** @param {string} id */
+function jobPath(id) {
+  return `/api/jobs/${encodeURIComponent(id)}`;
+}
+
+/**
+ * Where a browser may fetch a transcript as a file.
+ * @param {string} id
+ * @param {string} format
+ */
+export function transcriptUrl(id, format) {
+  return `${jobPath(id)}/transcript?format=${encodeURIComponent(format)}&download=1`;
+}
+
+/** @param {string} recordingId */
+export function audioUrl(recordingId) {
+  return `/api/recordings/${encodeURIComponent(recordingId)}/audio`;
+}

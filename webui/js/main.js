@@ -1,0 +1,225 @@
+/** Starts the page: finds out who is there, then shows set-up, sign-in or the application. */
+
+import { Api } from "./api.js";
+import { el, fill, setText } from "./dom.js";
+import { acceptDrops } from "./drop.js";
+import { EventStream } from "./events.js";
+import { explain } from "./messages.js";
+import { Router } from "./router.js";
+import { JobStore } from "./store.js";
+import { Toasts } from "./toast.js";
+import { Uploader } from "./upload.js";
+import { accountView } from "./views/account.js";
+import { jobView } from "./views/job.js";
+import { jobsView } from "./views/jobs.js";
+import { keysView } from "./views/keys.js";
+import { Shell } from "./views/shell.js";
+import { takeDropped } from "./views/upload_panel.js";
+import { usersView } from "./views/users.js";
+import { card, setupNeededView, setupView, signInView } from "./views/welcome.js";
+
+/** @import { App, Job, User, View } from "./types.js" */
+
+class Page {
+  /**
+   * @param {HTMLElement} root
+   * @param {HTMLElement} announcer
+   */
+  constructor(root, announcer) {
+    this.root = root;
+    this.announcer = announcer;
+    this.toasts = new Toasts();
+    document.body.append(this.toasts.node);
+    this.api = new Api(() => this.signedOut());
+    /** Undoes what a signed-in session set up. @type {(() => void) | null} */
+    this.closeSession = null;
+  }
+
+  /** @param {string} message */
+  announce(message) {
+    // The same text twice would not be spoken twice.
+    setText(this.announcer, "");
+    requestAnimationFrame(() => setText(this.announcer, message));
+  }
+
+  async start() {
+    try {
+      const { needed } = await this.api.setupNeeded();
+      if (needed) this.showSetup();
+      else if (location.pathname === "/setup") this.leaveSetup(() => this.openOrSignIn());
+      else await this.openOrSignIn();
+    } catch (error) {
+      this.showTrouble(error);
+    }
+  }
+
+  showSetup() {
+    const token = new URLSearchParams(location.hash.replace(/^#/, "")).get("token");
+    if (location.pathname === "/setup" && token) {
+      this.showAlone(setupView(this.api, token, (user) => this.leaveSetup(() => this.open(user))));
+    } else this.showAlone(setupNeededView());
+  }
+
+  /**
+   * The used token goes out of the address bar and of the history.
+   * @param {() => void} next
+   */
+  leaveSetup(next) {
+    history.replaceState(null, "", "/#/");
+    next();
+  }
+
+  async openOrSignIn() {
+    try {
+      await this.open(await this.api.me());
+    } catch (error) {
+      if (/** @type {any} */ (error).status === 401) this.showSignIn();
+      else this.showTrouble(error);
+    }
+  }
+
+  showSignIn() {
+    this.showAlone(signInView(this.api, (user) => this.open(user)));
+    this.root.querySelector("input")?.focus();
+  }
+
+  /** @param {View} view */
+  showAlone(view) {
+    document.title = `${view.title} – Stenobox`;
+    fill(this.root, view.node);
+  }
+
+  /** @param {unknown} error */
+  showTrouble(error) {
+    const again = el("button", { type: "button", class: "button button-primary", onclick: () => location.reload() }, "Try again");
+    this.showAlone({ node: card("The box cannot be reached", explain(error), [again]), title: "Not reachable" });
+  }
+
+  /** @param {User} user */
+  async open(user) {
+    let catalogue;
+    try {
+      catalogue = await this.api.models();
+    } catch (error) {
+      this.showTrouble(error);
+      return;
+    }
+    const store = new JobStore();
+    const uploader = new Uploader(() => this.signedOut());
+    const stream = new EventStream("/api/events", {
+      onEvent: (name, data) => store.apply(name, data),
+      onConnection: (connection) => {
+        shell.connection(connection);
+        // Whatever happened while nobody listened has to be asked for.
+        if (connection.state === "open") store.reload();
+      },
+      onSignedOut: () => this.signedOut(),
+    });
+    const shell = new Shell({ user, uploader, onSignOut: () => this.signOut(), onRetry: () => stream.retryNow() });
+    /** @type {App} */
+    const app = {
+      api: this.api, store, uploader, user, catalogue,
+      announce: (message) => this.announce(message),
+      notify: (message, kind) => this.toasts.show(message, kind),
+      navigate: (hash) => {
+        location.hash = hash;
+      },
+    };
+    const router = makeRouter(app, shell);
+    announceOutcomes(app);
+    uploader.addEventListener("sent", (event) => store.put(/** @type {CustomEvent} */ (event).detail.job));
+    const stopDrops = user.role === "viewer" ? () => {} : acceptDrops((dropped) => {
+      app.navigate("#/");
+      takeDropped(app, dropped);
+    });
+    this.closeSession = () => {
+      this.closeSession = null;
+      router.stop();
+      stream.stop();
+      stopDrops();
+      uploader.clear();
+      shell.destroy();
+      store.clear();
+    };
+    fill(this.root, shell.node);
+    router.start();
+    stream.start();
+  }
+
+  async signOut() {
+    try {
+      await this.api.signOut();
+    } catch (error) {
+      if (/** @type {any} */ (error).status !== 401) {
+        this.toasts.show(explain(error));
+        return;
+      }
+    }
+    this.closeSession?.();
+    location.hash = "#/";
+    this.showSignIn();
+    this.announce("You are signed out.");
+  }
+
+  /** The box says that the session is over. */
+  signedOut() {
+    if (!this.closeSession) return;
+    this.closeSession();
+    this.showSignIn();
+    this.toasts.show("Your session has ended. Please sign in again.");
+  }
+}
+
+/**
+ * @param {App} app
+ * @param {Shell} shell
+ */
+function makeRouter(app, shell) {
+  /** @type {ReturnType<typeof jobsView> | null} */
+  let jobs = null;
+  const showJobs = (/** @type {URLSearchParams} */ query) => {
+    if (jobs && shell.view === jobs) {
+      jobs.setFilter(query.get("state"));
+      return;
+    }
+    jobs = jobsView(app, query.get("state"));
+    shell.show(jobs);
+  };
+  return new Router(
+    [
+      { path: "/", show: (_, query) => showJobs(query) },
+      { path: "/jobs/:id", show: ({ id }) => shell.show(jobView(app, id)) },
+      { path: "/keys", show: () => shell.show(keysView(app)) },
+      { path: "/users", show: () => shell.show(usersView(app)) },
+      { path: "/account", show: () => shell.show(accountView(app)) },
+    ],
+    () => app.navigate("#/"),
+  );
+}
+
+/**
+ * Says it when a job that was seen waiting or running comes to its end.
+ * @param {App} app
+ */
+function announceOutcomes(app) {
+  /** @type {Set<string>} */
+  const underWay = new Set();
+  app.store.addEventListener("job", (event) => {
+    /** @type {Job} */
+    const job = /** @type {CustomEvent} */ (event).detail;
+    if (job.state === "queued" || job.state === "running") underWay.add(job.id);
+    else if (underWay.delete(job.id)) {
+      if (job.state === "done") app.announce(`The transcript of ${job.filename} is ready.`);
+      else if (job.state !== "cancelled") app.announce(`The transcription of ${job.filename} failed.`);
+    }
+  });
+}
+
+const root = document.getElementById("app");
+const announcer = document.getElementById("announcer");
+if (root && announcer) new Page(root, announcer).start();
+// The fragment is the route, so the link cannot simply point at the content.
+document.querySelector(".skip-link")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+});

@@ -1,0 +1,62 @@
+/**
+ * The shapes that travel between the box and this page, and between the parts of the page. Types only: nothing runs here.
+ *
+ * @typedef {"queued" | "running" | "done" | "failed" | "cancelled" | "quarantined"} JobState
+ *
+ * @typedef {object} Job
+ * @property {string} id
+ * @property {JobState} state
+ * @property {string} recording_id
+ * @property {string} filename
+ * @property {"interactive" | "normal" | "batch"} priority
+ * @property {number} progress position reached in the recording, 0 to 1
+ * @property {string} model
+ * @property {string | null} language code; null means: detect it
+ * @property {string} task
+ * @property {number} attempt
+ * @property {{code: string, detail: string} | null} error
+ * @property {number | null} duration seconds
+ * @property {string} created_at ISO 8601, UTC
+ * @property {string | null} started_at
+ * @property {string | null} finished_at
+ *
+ * @typedef {object} Segment
+ * @property {number} id
+ * @property {number} start seconds
+ * @property {number} end seconds
+ * @property {string} text
+ *
+ * @typedef {object} Transcript
+ * @property {string} language
+ * @property {number} duration
+ * @property {Segment[]} segments
+ *
+ * @typedef {object} User
+ * @property {string} name
+ * @property {"admin" | "user" | "viewer"} role
+ *
+ * @typedef {object} Model
+ * @property {string} name
+ * @property {boolean} default
+ * @property {boolean} demo
+ *
+ * @typedef {object} Catalogue what GET /api/models says
+ * @property {Model[]} models
+ * @property {{code: string, name: string}[]} languages
+ *
+ * @typedef {object} View what a route shows
+ * @property {HTMLElement} node
+ * @property {string} title
+ * @property {() => void} [destroy]
+ *
+ * @typedef {object} App what every view is passed
+ * @property {import("./api.js").Api} api
+ * @property {import("./store.js").JobStore} store
+ * @property {import("./upload.js").Uploader} uploader
+ * @property {User} user
+ * @property {Catalogue} catalogue
+ * @property {(message: string) => void} announce says it to assistive technology
+ * @property {(message: string, kind?: "good" | "bad") => void} notify shows it for a while, and says it
+ * @property {(hash: string) => void} navigate
+ */
+export {};

@@ -1,0 +1,42 @@
+/** One's own account: the password. */
+
+import { el } from "../dom.js";
+import { field, form } from "../form.js";
+import { ROLES } from "../messages.js";
+import { PASSWORD_RULES, sameTwice } from "./welcome.js";
+
+/** @import { App, View } from "../types.js" */
+
+/**
+ * @param {App} app
+ * @returns {View}
+ */
+export function accountView(app) {
+  // Password managers look for the name beside the passwords.
+  const name = el("input", { type: "text", name: "name", autocomplete: "username", value: app.user.name, readonly: true, hidden: true });
+  const old = field({ label: "Password now", name: "old", type: "password", autocomplete: "current-password", required: true });
+  const fresh = field({ label: "New password", name: "new", type: "password", autocomplete: "new-password", ...PASSWORD_RULES, hint: "At least 8 characters." });
+  const again = field({ label: "New password once more", name: "again", type: "password", autocomplete: "new-password", required: true });
+  const change = form({
+    fields: [old, fresh, again],
+    extra: [name],
+    submit: "Change the password",
+    check: () => sameTwice(fresh, again),
+    send: async () => {
+      await app.api.changePassword(old.input.value, fresh.input.value);
+      for (const { input } of [old, fresh, again]) input.value = "";
+      app.notify("The password was changed.", "good");
+    },
+  });
+  const role = ROLES.find(({ id }) => id === app.user.role)?.label ?? app.user.role;
+  return {
+    title: "Your account",
+    node: el(
+      "div",
+      { class: "page page-narrow" },
+      el("h1", { tabindex: -1, class: "page-title" }, "Your account"),
+      el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
+      el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
+    ),
+  };
+}

@@ -1,0 +1,244 @@
+/** One job: its state, its player, and its transcript, which appears line by line while the job runs. */
+
+import { audioUrl } from "../api.js";
+import { el, fill, setText, show } from "../dom.js";
+import { choice } from "../form.js";
+import { capitalised, fullMoment, moment, span } from "../format.js";
+import { icon } from "../icons.js";
+import { PRIORITIES, STATES, explain, explainJob } from "../messages.js";
+import { Player } from "../player.js";
+import { actionButtons } from "./job_actions.js";
+import { progressText } from "./job_row.js";
+import { TranscriptTools } from "./transcript_tools.js";
+import { TranscriptView } from "./transcript.js";
+
+/** @import { App, Job, Transcript, View } from "../types.js" */
+
+/**
+ * @param {App} app
+ * @param {string} id
+ * @returns {View}
+ */
+export function jobView(app, id) {
+  const page = el("div", { class: "page job-page" });
+  const undo = new AbortController();
+  /** @type {JobPage | null} */
+  let shown = null;
+  const open = async () => {
+    const mark = app.store.mark();
+    try {
+      app.store.merge([await app.api.job(id)], mark);
+      const job = app.store.jobs.get(id);
+      if (undo.signal.aborted || !job) return;
+      if (shown) {
+        shown.update(job);
+        return;
+      }
+      const hadFocus = page.contains(document.activeElement);
+      shown = new JobPage(app, job);
+      fill(page, shown.node);
+      document.title = `${job.filename} – Stenobox`;
+      if (hadFocus) page.querySelector("h1")?.focus({ preventScroll: true });
+    } catch (error) {
+      if (undo.signal.aborted || shown) return;
+      const gone = /** @type {any} */ (error).status === 404;
+      fill(page, backLink(), el("h1", { tabindex: -1 }, gone ? "Not here" : "This cannot be shown"),
+        el("p", null, gone ? "There is no such transcript, or it was deleted." : explain(error)));
+    }
+  };
+  const { signal } = undo;
+  app.store.addEventListener("reload", open, { signal });
+  app.store.addEventListener("job", (event) => {
+    const job = /** @type {CustomEvent} */ (event).detail;
+    if (job.id === id) shown?.update(job);
+  }, { signal });
+  app.store.addEventListener("segments", (event) => {
+    const { jobId } = /** @type {CustomEvent} */ (event).detail;
+    if (jobId === id) shown?.showLive();
+  }, { signal });
+  app.store.addEventListener("deleted", (event) => {
+    if (/** @type {CustomEvent} */ (event).detail === id) app.navigate("#/");
+  }, { signal });
+  fill(page, backLink(), el("h1", { tabindex: -1, class: "loading" }, "Opening…"));
+  open();
+  return {
+    node: page,
+    title: "Transcript",
+    destroy() {
+      undo.abort();
+      shown?.destroy();
+    },
+  };
+}
+
+function backLink() {
+  return el("a", { href: "#/", class: "back-link" }, icon("back"), "All transcripts");
+}
+
+class JobPage {
+  /**
+   * @param {App} app
+   * @param {Job} job
+   */
+  constructor(app, job) {
+    this.app = app;
+    this.job = job;
+    /** The attempt whose final text is shown. @type {string | null} */
+    this.loaded = null;
+    /** @type {string | null} */
+    this.heardLanguage = null;
+    this.undo = new AbortController();
+    this.badge = el("span", { class: "badge" });
+    this.facts = el("dl", { class: "facts" });
+    this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": "Transcription" });
+    this.left = el("p", { class: "job-left" });
+    this.progress = el("div", { class: "job-progress", hidden: true }, this.bar, this.left);
+    this.notice = el("div", { class: "notice notice-bad", hidden: true });
+    this.demo = demoNotice(app, job);
+    this.actions = actionButtons(app, job, { compact: false });
+    this.priority = priorityChoice(app, job);
+    this.player = new Player(audioUrl(job.recording_id), job.duration);
+    this.transcript = new TranscriptView();
+    this.tools = new TranscriptTools(app, this.transcript, job.id);
+    this.transcript.addEventListener("play", (event) => this.player.playFrom(/** @type {CustomEvent} */ (event).detail));
+    this.player.addEventListener("position", (event) => {
+      this.transcript.setPosition(/** @type {CustomEvent} */ (event).detail, this.player.playing);
+    });
+    this.node = el(
+      "div",
+      { class: "job-layout" },
+      el(
+        "header",
+        { class: "job-header" },
+        backLink(),
+        el("div", { class: "job-title" }, el("h1", { tabindex: -1 }, job.filename), this.badge),
+        this.facts,
+        el("div", { class: "job-controls" }, this.actions.node, this.priority.node),
+        this.progress,
+        this.notice,
+        this.demo,
+      ),
+      this.tools.node,
+      this.transcript.node,
+      this.player.node,
+    );
+    this.ticker = setInterval(() => this.tick(), 1000);
+    this.update(job);
+  }
+
+  destroy() {
+    this.undo.abort();
+    clearInterval(this.ticker);
+    this.player.destroy();
+  }
+
+  /** @param {Job} job */
+  update(job) {
+    this.job = job;
+    setText(this.badge, STATES[job.state].label);
+    this.badge.dataset.state = job.state;
+    this.actions.update(job);
+    show(this.priority.node, job.state === "queued" && this.app.user.role !== "viewer");
+    this.priority.select.value = job.priority;
+    const problem = explainJob(job);
+    fill(this.notice, icon("warning"), el("span", null, problem));
+    show(this.notice, problem !== "");
+    this.paintFacts();
+    this.tick();
+    if (job.state === "done") this.loadTranscript();
+    else {
+      this.loaded = null;
+      this.showLive();
+    }
+  }
+
+  tick() {
+    const running = this.job.state === "running";
+    show(this.progress, running);
+    if (!running) return;
+    this.bar.value = this.job.progress;
+    setText(this.left, progressText(this.app, this.job));
+  }
+
+  showLive() {
+    const { state } = this.job;
+    if (state === "done") return;
+    const segments = this.app.store.liveSegments(this.job.id);
+    this.transcript.setSegments(segments, waitingText(state));
+    this.tools.update({ lines: segments.length > 0, done: false });
+  }
+
+  async loadTranscript() {
+    const wanted = `${this.job.attempt} ${this.job.finished_at}`;
+    if (this.loaded === wanted) return;
+    this.loaded = wanted;
+    try {
+      const transcript = await this.app.api.transcript(this.job.id, this.undo.signal);
+      if (this.loaded !== wanted) return;
+      this.heardLanguage = transcript.language;
+      this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
+      this.tools.update({ lines: transcript.segments.length > 0, done: true });
+      this.paintFacts();
+    } catch (error) {
+      if (this.undo.signal.aborted) return;
+      this.loaded = null;
+      fill(this.notice, icon("warning"), el("span", null, explain(error)));
+      show(this.notice, true);
+    }
+  }
+
+  paintFacts() {
+    const { job, app } = this;
+    const code = job.language ?? this.heardLanguage;
+    const language = app.catalogue.languages.find((entry) => entry.code === code)?.name ?? code;
+    const facts = [
+      ["Length", typeof job.duration === "number" ? span(job.duration) : null],
+      ["Language", language ? capitalised(language) + (job.language ? "" : " (detected)") : null],
+      ["Model", job.model],
+      ["Sent", el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at))],
+    ];
+    fill(
+      this.facts,
+      facts.filter(([, value]) => value).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))),
+    );
+  }
+}
+
+/** @param {Job["state"]} state */
+function waitingText(state) {
+  if (state === "queued") return "The text appears here as soon as it is this recording's turn.";
+  if (state === "running") return "Listening… The lines appear here as they are understood.";
+  return "There is no text.";
+}
+
+/**
+ * @param {App} app
+ * @param {Job} job
+ */
+function demoNotice(app, job) {
+  const demo = app.catalogue.models.find(({ name }) => name === job.model)?.demo ?? false;
+  if (!demo) return null;
+  return el(
+    "p",
+    { class: "notice notice-warn demo-notice" },
+    icon("info"),
+    el("span", null, el("strong", null, "This is the demonstration model."),
+      " Expect mistakes in anything but short, clear English. A full model gives far better text."),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {Job} job
+ */
+function priorityChoice(app, job) {
+  const options = PRIORITIES.map(({ id, label }) => ({ value: id, label }));
+  const onchange = async (/** @type {string} */ value) => {
+    try {
+      app.store.put(await app.api.setPriority(job.id, value));
+    } catch (error) {
+      app.notify(explain(error));
+    }
+  };
+  return choice({ label: "Turn in the queue", options, value: job.priority, onchange });
+}

@@ -1,0 +1,117 @@
+/** What can be done to a job, with the questions and answers that belong to it. */
+
+import { el } from "../dom.js";
+import { confirmDialog } from "../dialog.js";
+import { icon } from "../icons.js";
+import { explain } from "../messages.js";
+
+/** @import { App, Job } from "../types.js" */
+/** @import { IconName } from "../icons.js" */
+
+/**
+ * @typedef {object} Action
+ * @property {string} id
+ * @property {string} label
+ * @property {IconName} icon
+ * @property {(job: Job) => boolean} offered
+ * @property {(app: App, job: Job) => Promise<void>} run
+ */
+
+/** @type {Action[]} */
+const ACTIONS = [
+  {
+    id: "cancel",
+    label: "Cancel",
+    icon: "close",
+    offered: (job) => job.state === "queued" || job.state === "running",
+    run: async (app, job) => app.store.put(await app.api.cancelJob(job.id)),
+  },
+  {
+    id: "retry",
+    label: "Try again",
+    icon: "retry",
+    offered: (job) => ["failed", "cancelled", "quarantined"].includes(job.state),
+    run: async (app, job) => app.store.put(await app.api.retryJob(job.id)),
+  },
+  {
+    id: "delete",
+    label: "Delete",
+    icon: "trash",
+    offered: (job) => job.state !== "running" && job.state !== "queued",
+    run: deleteJob,
+  },
+];
+
+/**
+ * @param {App} app
+ * @param {Job} job
+ */
+async function deleteJob(app, job) {
+  const sure = await confirmDialog({
+    title: "Delete this transcript?",
+    text: `“${job.filename}” and its text will be removed from the box. This cannot be undone.`,
+    yes: "Delete",
+  });
+  if (!sure) return;
+  await app.api.deleteJob(job.id);
+  app.store.remove(job.id);
+  app.notify("Deleted.", "good");
+}
+
+/**
+ * The buttons for a job; `update` shows those that fit its state.
+ * @param {App} app
+ * @param {Job} first
+ * @param {{compact: boolean}} style compact buttons show only their icon
+ */
+export function actionButtons(app, first, { compact }) {
+  let job = first;
+  const allowed = app.user.role !== "viewer";
+  const buttons = ACTIONS.map((action) => {
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: compact ? "icon-button" : "button button-small",
+        title: compact ? action.label : null,
+        dataset: { action: action.id },
+        onclick: () => perform(app, action, job, button),
+      },
+      icon(action.icon),
+      el("span", { class: compact ? "visually-hidden" : "" }, action.label),
+      el("span", { class: "visually-hidden" }, `: ${job.filename}`),
+    );
+    return button;
+  });
+  const node = el("div", { class: "actions" }, buttons);
+  /** @param {Job} next */
+  const update = (next) => {
+    job = next;
+    const focused = buttons.indexOf(/** @type {any} */ (document.activeElement));
+    buttons.forEach((button, index) => {
+      button.hidden = !allowed || !ACTIONS[index].offered(job);
+    });
+    // The button that was pressed may just have gone; the focus must not fall back to the top of the page.
+    if (focused >= 0 && buttons[focused].hidden) buttons.find((button) => !button.hidden)?.focus();
+  };
+  update(first);
+  return { node, update };
+}
+
+/**
+ * @param {App} app
+ * @param {Action} action
+ * @param {Job} job
+ * @param {HTMLButtonElement} button
+ */
+async function perform(app, action, job, button) {
+  if (button.getAttribute("aria-busy")) return;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await action.run(app, job);
+  } catch (error) {
+    app.notify(explain(error));
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}

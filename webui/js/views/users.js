@@ -1,0 +1,75 @@
+/** The people who may use the box; for administrators. */
+
+import { el, fill } from "../dom.js";
+import { choice, field, form } from "../form.js";
+import { fullMoment, moment } from "../format.js";
+import { ROLES, explain } from "../messages.js";
+import { PASSWORD_RULES } from "./welcome.js";
+
+/** @import { App, User, View } from "../types.js" */
+
+/**
+ * @param {App} app
+ * @returns {View}
+ */
+export function usersView(app) {
+  const list = el("div", { class: "table-wrap" });
+  const load = async () => {
+    try {
+      fill(list, table(app, (await app.api.users()).users));
+    } catch (error) {
+      fill(list, el("p", { class: "notice notice-bad", role: "alert" }, explain(error)));
+    }
+  };
+  const name = field({ label: "Name", name: "name", required: true, maxlength: 64, autocomplete: "off", autocapitalize: "none", spellcheck: "false" });
+  const password = field({
+    label: "First password", name: "password", type: "password", autocomplete: "new-password", ...PASSWORD_RULES,
+    hint: "At least 8 characters. They can change it after signing in.",
+  });
+  const role = choice({ label: "Role", options: ROLES.map(({ id, label, hint }) => ({ value: id, label: `${label}: ${hint}` })), value: "user" });
+  const add = form({
+    fields: [name, password],
+    extra: [role.node],
+    submit: "Add",
+    send: async () => {
+      const added = name.input.value.trim();
+      await app.api.addUser({ name: added, password: password.input.value, role: role.select.value });
+      app.notify(`${added} can sign in now.`, "good");
+      name.input.value = "";
+      password.input.value = "";
+      await load();
+      name.input.focus();
+    },
+  });
+  load();
+  return {
+    title: "Users",
+    node: el(
+      "div",
+      { class: "page page-narrow" },
+      el("h1", { tabindex: -1, class: "page-title" }, "Users"),
+      el("section", { "aria-label": "Everybody" }, list),
+      el("section", { class: "panel", "aria-labelledby": "add-user" }, el("h2", { id: "add-user" }, "Add somebody"), add),
+    ),
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {(User & {disabled: boolean, created_at: string})[]} users
+ */
+function table(app, users) {
+  return el(
+    "table",
+    { class: "table" },
+    el("thead", null, el("tr", null, ["Name", "Role", "Since"].map((title) => el("th", { scope: "col" }, title)))),
+    el("tbody", null, users.map((user) => el(
+      "tr",
+      null,
+      el("th", { scope: "row" }, user.name, user.name === app.user.name ? el("span", { class: "muted" }, " (you)") : null,
+        user.disabled ? el("span", { class: "muted" }, " (disabled)") : null),
+      el("td", { dataset: { label: "Role" } }, ROLES.find(({ id }) => id === user.role)?.label ?? user.role),
+      el("td", { dataset: { label: "Since" } }, el("time", { datetime: user.created_at, title: fullMoment(user.created_at) }, moment(user.created_at))),
+    ))),
+  );
+}
