@@ -1,0 +1,275 @@
+"""Recordings built to do harm: nothing that they name is opened, and only the child pays for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from making_audio import encoded, tone, wav
+from stenobox.audio import sandbox
+from stenobox.audio.decode import decode, open_samples
+from stenobox.audio.limits import AudioLimits
+from stenobox.audio.probe import probe
+from stenobox.errors import AudioError, DecoderFailed, DecoderLimit, NotAudio, StenoboxError, UndecodableAudio
+
+LIMITS = AudioLimits(max_seconds=3600.0)
+ROOT = Path(sandbox.__file__).parents[2]
+
+
+@pytest.fixture
+def bait(tmp_path: Path) -> Path:
+    """A good recording that a hostile file points at."""
+    return wav(tmp_path / "secret.wav", tone(2))
+
+
+@pytest.fixture
+def listener() -> socket.socket:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.setblocking(False)
+        yield server
+
+
+PLAYLISTS = {
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{path}\n#EXTINF:10,\n{url}/a.ts\n",
+    "concat": "ffconcat version 1.0\nfile '{path}'\n",
+    "dash": """<?xml version="1.0"?>
+        <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>
+        <Representation id="1" mimeType="audio/mp4"><BaseURL>{url}/a.mp4</BaseURL></Representation>
+        </AdaptationSet></Period></MPD>""",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    "asx": '<asx version="3.0"><entry><ref href="{url}/a.wma"/></entry></asx>',
+    "pls": "[playlist]\nNumberOfEntries=1\nFile1={path}\n",
+}
+
+
+def last_read(path: Path) -> int:
+    return path.stat().st_atime_ns
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+async def test_a_playlist_is_no_audio_and_nothing_it_names_is_opened(
+    tmp_path: Path, bait: Path, listener: socket.socket, kind: str
+) -> None:
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    source = tmp_path / "a.m3u8"
+    source.write_text(PLAYLISTS[kind].format(path=bait, url=url))
+    before = last_read(bait)
+    with pytest.raises(NotAudio):
+        await decode(source, tmp_path / "out", LIMITS)
+    assert last_read(bait) == before
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_random_bytes_end_in_a_typed_refusal_or_in_noise(tmp_path: Path, seed: int) -> None:
+    source = tmp_path / "a.mp3"
+    source.write_bytes(random.Random(seed).randbytes(50_000))
+    with pytest.raises((NotAudio, UndecodableAudio)):
+        await probe(source, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp3", "mp3"), ("a.m4a", "aac"), ("a.webm", "libopus"), ("a.flac", ""), ("a.wav", ""), ("a.ogg", "")],
+)
+async def test_recordings_with_flipped_bytes_never_do_worse_than_a_typed_error(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = tmp_path / name
+    source = encoded(path, tone(2, 48_000), codec=codec) if codec else wav(path, tone(2))
+    whole = source.read_bytes()
+    chance = random.Random(name)
+    for _ in range(6):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 40)):
+            # Headers are where lengths and counts are.
+            place = chance.randrange(min(400, len(data)) if chance.random() < 0.7 else len(data))
+            data[place] = chance.randrange(256)
+        source.write_bytes(data)
+        out = tmp_path / "out"
+        try:
+            decoded = await decode(source, out, LIMITS)
+        except (NotAudio, AudioError):
+            assert not out.exists()
+        else:
+            assert out.stat().st_size == decoded.samples * 4
+            assert np.isfinite(open_samples(out)).all()
+
+
+async def test_a_header_that_promises_hours_costs_only_what_is_there(tmp_path: Path) -> None:
+    source = wav(tmp_path / "a.wav", tone(1))
+    data = bytearray(source.read_bytes())
+    data[4:8] = struct.pack("<I", 0x7FFFFFFF)
+    data[40:44] = struct.pack("<I", 0x7FFFFFF0)  # bytes in the data chunk
+    source.write_bytes(data)
+    decoded = await decode(source, tmp_path / "out", LIMITS)
+    assert decoded.seconds == pytest.approx(1.0)
+    assert decoded.warnings
+
+
+async def test_processor_time_has_an_end(tmp_path: Path) -> None:
+    source = wav(tmp_path / "a.flac", np.zeros(12 * 3600 * 2_000, np.float32), 2_000)
+    with pytest.raises(DecoderLimit, match="processor time"):
+        await decode(source, tmp_path / "out", AudioLimits(max_seconds=1e6, cpu_seconds=1))
+
+
+async def test_the_child_is_confined_before_it_reads(tmp_path: Path) -> None:
+    """What a taken-over decoder could try, tried from inside the confinement."""
+    script = f"""
+import sys; sys.path.append({str(ROOT)!r})
+import ctypes, json, os, socket, resource
+from stenobox.audio.confine import confine
+isolated = confine(memory_bytes=300 << 20, cpu_seconds=5, file_bytes=1000, parent=os.getppid())
+said = {{"isolated": isolated}}
+def attempt(name, action):
+    try:
+        action()
+        said[name] = "done"
+    except BaseException as error:
+        said[name] = type(error).__name__
+def grow():
+    bytearray(400 << 20)
+def write():
+    with open({str(tmp_path / "big")!r}, "wb", buffering=0) as file:
+        if file.write(bytes(5000)) < 5000:
+            raise OSError("short")
+def many():
+    keep = [os.open("/dev/null", os.O_RDONLY) for _ in range(50)]
+def connect():
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=5)
+attempt("connect", connect)
+attempt("grow", grow)
+attempt("write", write)
+attempt("many", many)
+attempt("raise_limit", lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 40, 1 << 40)))
+said["no_new_privileges"] = ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)
+said["core"] = resource.getrlimit(resource.RLIMIT_CORE)
+said["processes"] = resource.getrlimit(resource.RLIMIT_NPROC)
+print(json.dumps(said))
+"""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        result = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-I", "-c", script, str(server.getsockname()[1])],
+            capture_output=True,
+            check=True,
+        )
+    said = json.loads(result.stdout)
+    assert said["grow"] == "MemoryError"
+    assert said["write"] != "done"
+    assert said["many"] == "OSError"
+    assert said["no_new_privileges"] == 1
+    assert said["core"] == [0, 0]
+    assert said["processes"] == [0, 0]
+    if said["isolated"]:  # the machine decides whether a process may leave its network
+        assert said["connect"] != "done"
+        assert said["raise_limit"] != "done"
+
+
+async def test_the_child_sees_none_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bait: Path
+) -> None:
+    """A variable that Python obeys would run its code in the child; `-I` and an empty environment forbid
+    that.
+    """
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / "sitecustomize.py").write_text(f"open({str(tmp_path / 'proof')!r}, 'w')")
+    (evil / "soundfile.py").write_text(f"open({str(tmp_path / 'proof')!r}, 'w')")
+    monkeypatch.setenv("PYTHONPATH", str(evil))
+    monkeypatch.chdir(evil)
+    await decode(bait, tmp_path / "out", LIMITS)
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (b"", 0, DecoderFailed),
+        (b"", 1, DecoderFailed),
+        (b"", -11, UndecodableAudio),
+        (b"", -9, DecoderLimit),
+        (b'{"kind":"done","samples":5,"warnings":[]}\n', -11, UndecodableAudio),
+        (b'{"kind":"fault","error":"TypeError","where":"child.py:1"}\n', 0, DecoderFailed),
+        (b"not json\n", 0, UndecodableAudio),
+        (b'{"kind":"done","samples":"many","warnings":[]}\n', 0, UndecodableAudio),
+        (b"x" * 100_000 + b"\n", 0, UndecodableAudio),
+        (b'{"kind":"error","code":"undecodable","problem":"<script>"}\n', 0, UndecodableAudio),
+        (b'{"kind":"error","code":"disk_full","problem":""}\n', 0, StenoboxError),
+        (b'{"kind":"done","samples":9999,"warnings":[]}\n', 0, UndecodableAudio),
+    ],
+)
+async def test_a_child_that_was_taken_over_cannot_say_more_than_the_protocol(
+    tmp_path: Path,
+    bait: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[bytes, int, type[StenoboxError]],
+) -> None:
+    """A real child process that says these words and ends like this."""
+    words, status, expected = case
+    ending = f"os.kill(os.getpid(), {-status})" if status < 0 else f"os._exit({status})"
+    boot = f"""
+import sys, os, json
+order = json.loads(sys.argv[2])
+os.write(order["pipe"], {words!r})
+{ending}
+"""
+    monkeypatch.setattr(sandbox, "_BOOT", boot)
+    out = tmp_path / "out"
+    with pytest.raises(expected) as caught:
+        await decode(bait, out, LIMITS)
+    assert "<script>" not in caught.value.detail
+    assert not out.exists()
+
+
+async def test_a_child_whose_parent_dies_dies_too(tmp_path: Path) -> None:
+    source = wav(tmp_path / "a.flac", np.zeros((4 * 600 * 48_000,), np.float32), 48_000)
+    script = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+import asyncio, os
+from pathlib import Path
+from stenobox.audio.decode import decode
+from stenobox.audio.limits import AudioLimits
+async def main():
+    out = Path({str(tmp_path / "out")!r})
+    task = asyncio.create_task(decode(Path({str(source)!r}), out, AudioLimits()))
+    while not out.exists() or not out.stat().st_size:
+        await asyncio.sleep(0.01)
+    children = "".join(open(f"/proc/self/task/{{t}}/children").read() for t in os.listdir("/proc/self/task"))
+    print(children, flush=True)
+    os.kill(os.getpid(), 9)
+asyncio.run(main())
+"""
+    result = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script], capture_output=True, check=False
+    )
+    child = int(result.stdout.split()[0])
+    for _ in range(500):
+        if gone(child):
+            return
+        await asyncio.sleep(0.01)
+    os.kill(child, 9)
+    pytest.fail("the decoding child outlived its parent")
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
