@@ -36,7 +36,7 @@ PEERS = ("ours fp32", "openai-whisper fp32", "CTranslate2 fp32", "CTranslate2 in
 
 
 def write_weights(folder: Path, shape: str) -> None:
-    """A Hugging Face checkpoint of random weights, the same as a bundle of ours, and as CTranslate2 models."""
+    """A Hugging Face checkpoint of random weights, the same as our bundle and as CTranslate2 models."""
     import ctranslate2.converters.transformers as ct2
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
