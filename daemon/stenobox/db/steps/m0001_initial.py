@@ -77,6 +77,7 @@ CREATE TABLE jobs (
     created_at       REAL NOT NULL,
     started_at       REAL,
     finished_at      REAL,
+    lease_seconds    REAL,
     lease_expires_at REAL,
     CHECK ((state = 'running') = (lease_expires_at IS NOT NULL))
 ) STRICT

@@ -1,0 +1,301 @@
+"""Jobs: what people ask of the queue, and what workers do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from stenobox import transcripts
+from stenobox.db import Database, Transaction
+from stenobox.errors import (
+    AttemptLost,
+    AudioError,
+    BadInput,
+    InvalidRequest,
+    LeaseLost,
+    NotFound,
+    StateConflict,
+    StenoboxError,
+)
+from stenobox.events import EventHub
+from stenobox.jobs import statements as sql
+from stenobox.jobs.page import Page, before, encode_options, job_of, page_of
+from stenobox.recordings import Recordings
+from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
+
+MAX_PAGE = 200
+MAX_CHECKPOINT_BYTES = 16 * 2**20
+"""A checkpoint holds the segments so far: some 100 bytes a second of speech, so ten hours are about 4 MB."""
+
+
+class Jobs:
+    """The queue. `clock` gives Unix seconds; leases are measured with it, the order of jobs is not."""
+
+    def __init__(
+        self,
+        db: Database,
+        events: EventHub,
+        recordings: Recordings,
+        clock: Callable[[], float] = time.time,
+        *,
+        max_attempts: int = 3,
+    ) -> None:
+        self._db = db
+        self._events = events
+        self._recordings = recordings
+        self._clock = clock
+        self._max_attempts = max_attempts
+        self._work = asyncio.Event()
+
+    # What people ask.
+
+    async def create(
+        self, tx: Transaction, owner_id: int, *, recording_id: str, options: JobOptions, priority: int
+    ) -> Job:
+        """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT."""
+        values = {
+            "id": secrets.token_hex(12),
+            "recording_id": recording_id,
+            "owner_id": owner_id,
+            "priority": int(priority),
+            "options": encode_options(options),
+            "now": self._clock(),
+        }
+        await tx.execute(sql.CREATE, values)
+        return await self._changed(tx, str(values["id"]))
+
+    async def get(self, job_id: str, identity: Identity) -> Job:
+        """One job. Raises NotFound if there is none, and also if it is somebody else's (admins see all)."""
+        async with self._db.read() as reader:
+            return _visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+
+    async def list(
+        self,
+        identity: Identity,
+        state: JobState | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Own jobs (an admin: all), newest first, at most `limit` (1 to 200).
+
+        Following `next` shows each job that existed at the first page exactly once, whatever is added
+        meanwhile. Raises InvalidRequest for a limit out of range or a cursor that is not ours.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
+        values = {
+            "owner_id": None if identity.is_admin else identity.user.id,
+            "state": state.value if state else None,
+            "before": before(cursor),
+            "limit": limit + 1,
+        }
+        async with self._db.read() as reader:
+            return page_of(await reader.fetch_all(sql.LIST, values), limit)
+
+    async def cancel(self, job_id: str, identity: Identity) -> Job:
+        """Stop a job that waits or runs; its worker finds its lease lost. Raises NotFound, StateConflict."""
+        return await self._ask(job_id, identity, sql.CANCEL, "cancelled", drop_checkpoint=True)
+
+    async def retry(self, job_id: str, identity: Identity) -> Job:
+        """Put a failed, cancelled or quarantined job in line again, from its beginning, with all attempts.
+
+        Raises NotFound, StateConflict.
+        """
+        return await self._ask(job_id, identity, sql.RETRY, "retried", drop_checkpoint=True)
+
+    async def set_priority(self, job_id: str, identity: Identity, priority: int) -> Job:
+        """Change the place in line. Raises NotFound, StateConflict when the job is over."""
+        return await self._ask(job_id, identity, sql.SET_PRIORITY, "given a priority", priority=int(priority))
+
+    async def delete(self, job_id: str, identity: Identity) -> None:
+        """Remove a job with its transcript, and its recording when no other job uses that.
+
+        A running job has to be cancelled first: StateConflict. Raises NotFound.
+        """
+        async with self._db.write() as tx:
+            job = _visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
+            if job.state is JobState.RUNNING:
+                raise StateConflict(state=job.state, action="deleted; cancel it first")
+            await tx.execute(sql.DELETE, {"id": job_id})
+            unused = await self._recordings.forget(tx, job.recording_id)
+            event = Event("deleted", job.owner_id, {"job_id": job_id})
+            tx.after_commit(lambda: self._events.publish(event))
+        if unused is not None:
+            await self._recordings.discard(unused)
+
+    async def stats(self) -> dict[str, Any]:
+        """`{"states": {state: count}, "oldest_queued_seconds": age or None}`, every state named."""
+        async with self._db.read() as reader:
+            rows = await reader.fetch_all(sql.COUNT_STATES)
+            row = await reader.fetch_one(sql.OLDEST_QUEUED)
+        counts = {row["state"]: row["jobs"] for row in rows}
+        oldest = row["oldest"] if row else None
+        return {
+            "states": {state.value: counts.get(state.value, 0) for state in JobState},
+            "oldest_queued_seconds": None if oldest is None else max(0.0, self._clock() - oldest),
+        }
+
+    # What workers do.
+
+    async def claim(self, lease_seconds: float) -> Lease | None:
+        """Take the next job, or None when no job waits. The lease holds `lease_seconds` unless it is
+        renewed.
+        """
+        async with self._db.write() as tx:
+            row = await tx.fetch_one(sql.CLAIM, {"now": self._clock(), "lease_seconds": lease_seconds})
+            if row is None:
+                return None
+            await tx.execute(sql.TAKE_TURN, {"owner_id": row["owner_id"]})
+            saved = await tx.fetch_one(sql.CHECKPOINT, (row["id"],))
+            checkpoint = msgspec.json.decode(saved["body"]) if saved else None
+            job = await self._changed(tx, row["id"])
+        return Lease(job=job, attempt=job.attempt, checkpoint=checkpoint)
+
+    async def renew(self, lease: Lease) -> None:
+        """Hold the lease for as long again as at its claim, from now. Raises LeaseLost."""
+        async with self._db.write() as tx:
+            await _guarded(tx, lease, sql.RENEW, now=self._clock())
+
+    async def progress(self, lease: Lease, fraction: float, checkpoint: dict[str, Any] | None = None) -> None:
+        """Record the position (0 to 1) and, if given, what a later attempt needs to go on from there (JSON).
+
+        Raises LeaseLost, or ValueError for a checkpoint over MAX_CHECKPOINT_BYTES.
+        """
+        body = None if checkpoint is None else await asyncio.to_thread(msgspec.json.encode, checkpoint)
+        if body is not None and len(body) > MAX_CHECKPOINT_BYTES:
+            raise ValueError(f"a checkpoint of {len(body)} bytes is over the limit of {MAX_CHECKPOINT_BYTES}")
+        async with self._db.write() as tx:
+            await _guarded(tx, lease, sql.PROGRESS, progress=min(max(fraction, 0.0), 1.0), now=self._clock())
+            if body is not None:
+                values = {"id": lease.job.id, "attempt": lease.attempt, "body": body.decode()}
+                await tx.execute(sql.SAVE_CHECKPOINT, {**values, "now": self._clock()})
+            await self._changed(tx, lease.job.id)
+
+    async def complete(self, lease: Lease, transcript: Transcript) -> Job:
+        """Commit the result: transcript and state `done` in one transaction. Raises LeaseLost, DiskFull."""
+        if transcript.job_id != lease.job.id:
+            raise ValueError("the transcript belongs to another job")
+        async with self._db.write() as tx:
+            await _guarded(tx, lease, sql.COMPLETE, now=self._clock())
+            await transcripts.save(tx, transcript)
+            await tx.execute(sql.DROP_CHECKPOINT, {"id": lease.job.id})
+            return await self._changed(tx, lease.job.id)
+
+    async def fail(self, lease: Lease, error: StenoboxError) -> Job:
+        """End this attempt with an error. Raises LeaseLost.
+
+        Input that can never be transcribed (BadInput, AudioError) makes the job `failed`. Anything else is
+        tried again from the checkpoint, and quarantined once max_attempts attempts have failed or crashed.
+        """
+        permanent = isinstance(error, BadInput | AudioError)
+        async with self._db.write() as tx:
+            if permanent:
+                values = {"error": error.code, "detail": error.detail, "now": self._clock()}
+                await _guarded(tx, lease, sql.FAIL, **values)
+            else:
+                await self._set_back(tx, lease, error)
+            return await self._settled(tx, lease.job.id)
+
+    async def release(self, lease: Lease) -> Job:
+        """Give the job back unharmed at a clean stop: not counted, checkpoint kept. Raises LeaseLost."""
+        async with self._db.write() as tx:
+            await _guarded(tx, lease, sql.RELEASE)
+            return await self._changed(tx, lease.job.id)
+
+    async def recover(self) -> int:
+        """At start, before any claim: take back what a dead process left running; returns how many jobs.
+
+        Each counts as a crashed attempt, since the job may be what killed the process; checkpoints are kept.
+        """
+        async with self._db.write() as tx:
+            return await self._take_back(tx, await tx.fetch_all(sql.RUNNING))
+
+    async def expire_leases(self) -> int:
+        """Take back running jobs whose lease ran out, each counted as a failure; returns how many."""
+        async with self._db.write() as tx:
+            return await self._take_back(tx, await tx.fetch_all(sql.EXPIRED, (self._clock(),)))
+
+    async def wait_for_work(self) -> None:
+        """Return as soon as a job may be waiting. For one caller: claim until None, then wait here."""
+        await self._work.wait()
+        self._work.clear()
+
+    # Shared by both.
+
+    async def _ask(
+        self,
+        job_id: str,
+        identity: Identity,
+        statement: str,
+        action: str,
+        *,
+        drop_checkpoint: bool = False,
+        **values: object,
+    ) -> Job:
+        """Change a job for a person: it must be visible to them, and in a state that allows it."""
+        async with self._db.write() as tx:
+            job = _visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
+            if not await tx.execute(statement, {"id": job_id, "now": self._clock(), **values}):
+                raise StateConflict(state=job.state, action=action)
+            if drop_checkpoint:
+                await tx.execute(sql.DROP_CHECKPOINT, {"id": job_id})
+            return await self._changed(tx, job_id)
+
+    async def _take_back(self, tx: Transaction, rows: Iterable[sqlite3.Row]) -> int:
+        taken = 0
+        for row in rows:
+            job = job_of_required(await tx.fetch_one(sql.GET, (row["id"],)))
+            lease = Lease(job=job, attempt=row["attempt"], checkpoint=None)
+            await self._set_back(tx, lease, AttemptLost(attempts=row["failures"] + 1))
+            await self._settled(tx, job.id)
+            taken += 1
+        return taken
+
+    async def _set_back(self, tx: Transaction, lease: Lease, error: StenoboxError) -> None:
+        values = {"error": error.code, "detail": error.detail, "now": self._clock()}
+        await _guarded(tx, lease, sql.SET_BACK, max_attempts=self._max_attempts, **values)
+
+    async def _settled(self, tx: Transaction, job_id: str) -> Job:
+        job = await self._changed(tx, job_id)
+        if job.state.final:
+            await tx.execute(sql.DROP_CHECKPOINT, {"id": job_id})
+        return job
+
+    async def _changed(self, tx: Transaction, job_id: str) -> Job:
+        """The job as it is now; after COMMIT it is told to the pages, and to the worker if it waits in
+        line.
+        """
+        job = job_of_required(await tx.fetch_one(sql.GET, (job_id,)))
+
+        def tell() -> None:
+            self._events.publish(Event("job", job.owner_id, {"job": job}))
+            if job.state is JobState.QUEUED:
+                self._work.set()
+
+        tx.after_commit(tell)
+        return job
+
+
+async def _guarded(tx: Transaction, lease: Lease, statement: str, **values: object) -> None:
+    """Run a statement that ends in the guard (id, attempt, running). Raises LeaseLost when it hit no row."""
+    if not await tx.execute(statement, {"id": lease.job.id, "attempt": lease.attempt, **values}):
+        raise LeaseLost(job_id=lease.job.id, attempt=lease.attempt)
+
+
+def _visible(row: sqlite3.Row | None, identity: Identity) -> Job:
+    # The same answer for "none" and "not yours": the difference would tell which ids exist.
+    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+        raise NotFound(what="job")
+    return job_of(row)
+
+
+def job_of_required(row: sqlite3.Row | None) -> Job:
+    if row is None:
+        raise RuntimeError("the job vanished inside its own transaction")
+    return job_of(row)
