@@ -134,9 +134,12 @@ class Recordings:
             return await finish(asyncio.to_thread(_remove, path))
 
     async def orphans(self) -> list[Path]:
-        """Files in `media/` that no row names: a crash came between their arrival and the COMMIT."""
+        """Files in `media/` that no row names: a crash came between their arrival and the COMMIT.
+
+        A file that is not at the place of a recording is none of ours and is not reported.
+        """
         found: list[Path] = []
-        for path in await asyncio.to_thread(_files_below, self._layout.media):
+        for path in await asyncio.to_thread(_media_files, self._layout):
             async with self._db.read() as reader:
                 if await reader.fetch_one(NAMED, (path.name,)) is None:
                     found.append(path)
@@ -156,5 +159,12 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _files_below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+def _media_files(layout: Layout) -> list[Path]:
+    return sorted(path for path in layout.media.rglob("*") if path.is_file() and _in_its_place(path, layout))
+
+
+def _in_its_place(path: Path, layout: Layout) -> bool:
+    try:
+        return path == layout.media_file(path.name)
+    except ValueError:
+        return False

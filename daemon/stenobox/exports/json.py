@@ -1,0 +1,19 @@
+"""The whole transcript with its provenance, for scripts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from stenobox.types import Transcript
+
+
+def render(transcript: Transcript) -> str:
+    """`{job_id, language, duration, text, segments, provenance, created_at}`; times of day in ISO 8601,
+    UTC.
+    """
+    document = msgspec.to_builtins(transcript)
+    moment = datetime.fromtimestamp(transcript.created_at, UTC).isoformat(timespec="milliseconds")
+    document["created_at"] = moment.replace("+00:00", "Z")
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -1,0 +1,1 @@
+"""How recordings come in. Each way ends in the same promise: accepted means durable."""

@@ -1,0 +1,225 @@
+"""Direct upload: one request carries the whole file.
+
+The order that makes "201" a promise: bytes synced in `incoming/`, renamed into `media/` with both folders
+synced, rows committed, and only then the answer. A failure at any point leaves no row. What a crash can
+leave, a file in `incoming/` or one in `media/` that no row names, `sweep()` removes at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stenobox.config import UploadsSettings
+from stenobox.db import Database
+from stenobox.errors import DiskFull, EmptyFile, FileTooLarge
+from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes
+from stenobox.intake.filenames import clean_filename
+from stenobox.jobs import Jobs
+from stenobox.paths import Layout
+from stenobox.recordings import Recordings
+from stenobox.shielding import finish
+from stenobox.types import Identity, Job, JobOptions
+
+BLOCK_BYTES = 2**20
+"""Bytes that are gathered before a thread hashes and writes them: few enough to hold, enough to be worth
+it.
+"""
+
+
+class Probed(Protocol):
+    """What a look into the file tells; `duration` in seconds, None when the header does not say."""
+
+    @property
+    def duration(self) -> float | None: ...
+
+
+Probe = Callable[[Path], Awaitable[Probed]]
+"""Looks into a file and raises NotAudio (or another BadInput or AudioError) when it cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file in `incoming/`, complete and synced; whoever holds this has to accept or discard it."""
+
+    path: Path
+    sha256: str
+    size: int
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Files that a crash had left, by the folder they were removed from."""
+
+    incoming: int
+    media: int
+
+
+class DirectIntake:
+    """Receives files and turns them into jobs."""
+
+    def __init__(
+        self,
+        settings: UploadsSettings,
+        layout: Layout,
+        db: Database,
+        *,
+        recordings: Recordings,
+        jobs: Jobs,
+        probe: Probe,
+    ) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._db = db
+        self._recordings = recordings
+        self._jobs = jobs
+        self._probe = probe
+
+    async def receive(self, stream: AsyncIterator[bytes], filename: str) -> Received:
+        """Write a stream to `incoming/`, hashing it on the way; no more than a block or two is in memory.
+
+        Raises EmptyFile, FileTooLarge (as soon as the limit is passed), DiskFull (before the reserve is
+        touched), or what the stream raises. Then, and when the task is cancelled, nothing of the file is
+        left.
+        """
+        spool = _Spool(self._layout.incoming, self._settings)
+        try:
+            await finish(asyncio.to_thread(spool.create))
+            gathered = bytearray()
+            async for piece in stream:
+                gathered += piece
+                if len(gathered) >= BLOCK_BYTES:
+                    block, gathered = gathered, bytearray()
+                    await finish(asyncio.to_thread(spool.write, block))
+            await finish(asyncio.to_thread(spool.write, gathered))
+            sha256, size = await finish(asyncio.to_thread(spool.complete))
+        except BaseException:
+            await finish(asyncio.to_thread(spool.discard))
+            raise
+        return Received(spool.path, sha256, size, clean_filename(filename))
+
+    async def accept(self, identity: Identity, received: Received, options: JobOptions, priority: int) -> Job:
+        """Make a received file a recording and a job of `identity`; when this returns, both are durable.
+
+        Raises what the probe raises (NotAudio, ...) or DiskFull. Then, and when the task is cancelled before
+        the COMMIT, the file is gone and no row was made.
+        """
+        try:
+            probed = await self._probe(received.path)
+            return await self._store(identity, received, options, priority, probed.duration)
+        except BaseException:
+            await self.discard(received)
+            raise
+
+    async def _store(
+        self,
+        identity: Identity,
+        received: Received,
+        options: JobOptions,
+        priority: int,
+        duration: float | None,
+    ) -> Job:
+        try:
+            async with self._db.write() as tx:
+                await self._recordings.publish(tx, received.path, received.sha256)
+                recording = await self._recordings.ingest(
+                    tx,
+                    identity.user.id,
+                    sha256=received.sha256,
+                    size=received.size,
+                    filename=received.filename,
+                    duration=duration,
+                )
+                return await self._jobs.create(
+                    tx, identity.user.id, recording_id=recording.id, options=options, priority=priority
+                )
+        except BaseException:
+            # Asks the rows again: a cancellation during COMMIT ends up here with the rows in place.
+            with contextlib.suppress(DiskFull):
+                await finish(self._recordings.discard(received.sha256))
+            raise
+
+    async def discard(self, received: Received) -> None:
+        """Drop a received file that will not be accepted. Harmless after `accept`."""
+        await finish(asyncio.to_thread(received.path.unlink, missing_ok=True))
+
+    async def sweep(self) -> Swept:
+        """At start, before anything is received: remove what a crash has left."""
+        incoming = await asyncio.to_thread(_empty, self._layout.incoming)
+        media = 0
+        for orphan in await self._recordings.orphans():
+            media += await self._recordings.discard(orphan.name)
+        return Swept(incoming, media)
+
+
+class _Spool:
+    """One file on its way in. Its methods block; they are called one at a time, each in some thread."""
+
+    def __init__(self, folder: Path, settings: UploadsSettings) -> None:
+        self.path = folder / f"{secrets.token_hex(16)}.part"
+        self._settings = settings
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._descriptor: int | None = None
+
+    def create(self) -> None:
+        with disk_errors():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._descriptor = os.open(self.path, flags, PRIVATE_FILE)
+
+    def write(self, block: bytes | bytearray) -> None:
+        if not block:
+            return
+        if self._size + len(block) > self._settings.max_bytes:
+            raise FileTooLarge(limit=self._settings.max_bytes)
+        if free_bytes(self.path.parent) - len(block) < self._settings.reserve_bytes:
+            raise DiskFull
+        self._hash.update(block)
+        rest = memoryview(block)
+        with disk_errors():
+            while rest:
+                rest = rest[os.write(self._open(), rest) :]
+        self._size += len(block)
+
+    def complete(self) -> tuple[str, int]:
+        """Sync and close; returns SHA-256 and size. The check of the length is on what the disk has."""
+        if self._size == 0:
+            raise EmptyFile
+        descriptor = self._open()
+        with disk_errors():
+            os.fsync(descriptor)
+        if os.fstat(descriptor).st_size != self._size:
+            raise OSError("the file has another length than what was written")
+        self._close()
+        return self._hash.hexdigest(), self._size
+
+    def discard(self) -> None:
+        self._close()
+        self.path.unlink(missing_ok=True)
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
+        return self._descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _empty(folder: Path) -> int:
+    removed = 0
+    for path in folder.iterdir():
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+            removed += 1
+    return removed
