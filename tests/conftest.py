@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def demo_bundle() -> Path:
-    """The demo model's folder, or the bundle that STENOBOX_TEST_BUNDLE names where that has not been made yet."""
+    """The demo model's folder, or while there is none the bundle that STENOBOX_TEST_BUNDLE names."""
     demo = ROOT / "onnx_models" / "demo"
     folder = demo if (demo / "model.toml").is_file() else Path(os.environ.get("STENOBOX_TEST_BUNDLE", demo))
     assert (folder / "model.toml").is_file(), (

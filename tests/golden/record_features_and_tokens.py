@@ -38,7 +38,7 @@ SENTENCES = (
     "Ein Öltanker fährt über die Spree; der Fuß schmerzt.",
     "Où êtes-vous allés hier, à Nîmes ?",
     "これはテストです。東京都に行きました。",
-    "今天天气很好，我们去公园吧。",
+    "今天天气很好，我们去公园吧。",  # noqa: RUF001
     "สวัสดีครับ วันนี้อากาศดี",
     "Привет, как дела? Всё хорошо!",
     "مرحبا بالعالم، كيف حالك؟",
@@ -79,12 +79,13 @@ def features() -> None:
 
 def vocabulary(multilingual: bool, num_languages: int) -> dict[str, object]:
     tokenizer = get_tokenizer(multilingual, num_languages=num_languages)
-    names = "eot sot translate transcribe sot_lm sot_prev no_speech no_timestamps timestamp_begin".split()
+    names = ("eot", "sot", "translate", "transcribe", "sot_lm", "sot_prev", "no_speech")
+    names += ("no_timestamps", "timestamp_begin")
     encoded = [(text, tokenizer.encode(text)) for text in texts()]
     words = []
     for language in LANGUAGES if multilingual else (None,):
         speaker = get_tokenizer(multilingual, num_languages=num_languages, language=language)
-        for text, ids in encoded[: len(SENTENCES)]:
+        for _, ids in encoded[: len(SENTENCES)]:
             words.append((language, ids, *speaker.split_to_word_tokens(ids)))
     broken = [ids[1:-1] for _, ids in encoded if len(ids) > 3]
     return {

@@ -1,0 +1,42 @@
+"""The demo model, loaded once, and speech to give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from whisper_onnx import WhisperModel
+
+Samples = NDArray[np.float32]
+SPEECH = Path(__file__).parent / "speech"
+
+
+@pytest.fixture(scope="session")
+def model(demo_bundle: Path) -> WhisperModel:
+    """The demo model with three slots on one thread."""
+    return WhisperModel(demo_bundle, threads=1, slots=3)
+
+
+@pytest.fixture(scope="session")
+def clips() -> dict[str, Samples]:
+    """The sentences of speech/README.md by name, 16 kHz mono float32."""
+    return {path.stem: soundfile.read(path, dtype="float32")[0] for path in sorted(SPEECH.glob("*.flac"))}
+
+
+@pytest.fixture(scope="session")
+def say(clips: dict[str, Samples]) -> Callable[..., Samples]:
+    """Puts clips, by name, and pauses, in seconds, one after another into a recording."""
+
+    def together(*parts: str | float) -> Samples:
+        pieces = [
+            clips[part] if isinstance(part, str) else np.zeros(round(part * 16_000), np.float32)
+            for part in parts
+        ]
+        return np.concatenate(pieces)
+
+    return together

@@ -1,0 +1,313 @@
+"""The long-form algorithm: where windows begin, what becomes a segment, prompts, and resuming anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whisper_onnx.dims import Dims
+from whisper_onnx.errors import OptionsError
+from whisper_onnx.longform import LongformState, Segment, Transcription, WindowRequest, windows
+from whisper_onnx.options import TranscribeOptions
+from whisper_onnx.search import WindowResult
+from whisper_onnx.tokenizer import Tokenizer
+
+DIMS = Dims(80, 1500, 128, 4, 1, 51865, 448, 128, 4, 1)
+TOKENIZER = Tokenizer(True, 99, "en")
+OPTIONS = TranscribeOptions(language="en")
+ONE, TWO, THREE = (TOKENIZER.encode(word) for word in (" One.", " Two.", " Three."))
+
+
+def at(seconds: float) -> int:
+    """The timestamp token of a time within the window."""
+    return TOKENIZER.timestamp_begin + round(seconds * 50)
+
+
+def result(tokens: Iterable[int], **changes: Any) -> WindowResult:
+    tokens = tuple(tokens)
+    text = TOKENIZER.decode(tokens).strip()
+    return replace(WindowResult(tokens, text, -0.2, 0.01, 1.1, 0.0, "en"), **changes)
+
+
+class Run:
+    """Sends results to the generator and remembers what it asked for."""
+
+    def __init__(
+        self, frames: int, options: TranscribeOptions = OPTIONS, state: LongformState | None = None
+    ) -> None:
+        self.state = state or LongformState.start(TOKENIZER, options, "en")
+        self.requests: list[WindowRequest] = []
+        self.transcription: Transcription | None = None
+        self._course = windows(
+            self.state,
+            tokenizer=TOKENIZER,
+            options=options,
+            dims=DIMS,
+            content_frames=frames,
+            duration=frames / 100,
+        )
+        self._take(lambda: next(self._course))
+
+    def _take(self, advance: Callable[[], WindowRequest]) -> None:
+        try:
+            self.requests.append(advance())
+        except StopIteration as stop:
+            self.transcription = stop.value
+
+    def send(self, *results: WindowResult) -> Run:
+        for item in results:
+            self._take(lambda item=item: self._course.send(item))  # type: ignore[misc]
+        return self
+
+    @property
+    def seeks(self) -> list[int]:
+        return [request.seek for request in self.requests]
+
+    @property
+    def spans(self) -> list[tuple[float, float, str]]:
+        return [(round(s.start, 6), round(s.end, 6), s.text) for s in self.state.segments]
+
+
+def test_a_recording_without_a_frame_is_an_empty_transcription() -> None:
+    assert Run(0).transcription == Transcription("en", "", (), 0.0)
+
+
+def test_a_short_recording_is_one_window_of_its_length() -> None:
+    run = Run(1234)
+    assert run.requests == [WindowRequest(seek=0, size=1234, prompt_tokens=())]
+
+
+def test_pairs_of_timestamps_cut_segments_and_the_next_window_starts_at_the_last_pair() -> None:
+    run = Run(6000)
+    run.send(result([at(0), *ONE, at(2.5), at(4), *TWO, at(6.02), at(7), *THREE]))
+    assert run.spans == [(0.0, 2.5, " One."), (4.0, 6.02, " Two.")]
+    assert run.seeks == [0, 602]
+    run.send(result([at(1), *THREE, at(2), at(2)]))
+    assert run.spans[-1] == (7.02, 8.02, " Three.")
+    assert run.seeks[-1] == 802
+
+
+def test_a_single_timestamp_at_the_end_closes_the_window() -> None:
+    run = Run(6000)
+    run.send(result([at(0.5), *ONE, at(2), at(3), *TWO, at(5)]))
+    assert run.spans == [(0.5, 2.0, " One."), (3.0, 5.0, " Two.")]
+    assert run.seeks == [0, 3000]
+
+
+def test_a_window_with_one_segment_counts_from_its_start_to_its_last_timestamp() -> None:
+    run = Run(6000)
+    run.send(result([at(0.8), *ONE, at(2)]))
+    assert run.spans == [(0.0, 2.0, " One.")]  # openai-whisper reports the window's start
+    assert run.seeks == [0, 3000]
+
+
+def test_text_without_an_end_lasts_to_the_end_of_the_window() -> None:
+    run = Run(3500)
+    run.send(result([at(0), *ONE]), result([*TWO]))
+    assert run.spans == [(0.0, 30.0, " One."), (30.0, 35.0, " Two.")]
+    assert run.transcription is not None
+    assert run.transcription.text == " One. Two."
+
+
+def test_the_last_window_is_as_long_as_what_is_left() -> None:
+    run = Run(4000).send(result([at(0), *ONE, at(2)]))
+    assert run.requests[-1].size == 1000
+
+
+def test_segments_without_text_or_length_are_left_out_and_numbers_have_no_gaps() -> None:
+    space = TOKENIZER.encode(" ")
+    run = Run(9000)
+    run.send(result([at(0), *ONE, at(1), at(1), *space, at(2), at(2), *TWO, at(2), at(3), *THREE, at(4)]))
+    run.send(result([at(0), *ONE, at(1)]))
+    assert run.spans == [(0.0, 1.0, " One."), (3.0, 4.0, " Three."), (30.0, 31.0, " One.")]
+    assert [segment.id for segment in run.state.segments] == [0, 1, 2]
+    assert run.requests[1].prompt_tokens == (at(0), *ONE, at(1), at(3), *THREE, at(4))
+
+
+def test_a_segment_carries_its_window_and_its_tokens() -> None:
+    run = Run(9000).send(result([at(0), *ONE, at(1)]))
+    run.send(result([at(0), *TWO, at(1)], avg_logprob=-0.5, no_speech_prob=0.2, temperature=0.4))
+    assert run.state.segments[1] == Segment(
+        1, 3000, 30.0, 31.0, " Two.", (at(0), *TWO, at(1)), 0.4, -0.5, 1.1, 0.2
+    )
+
+
+@pytest.mark.parametrize(
+    ("no_speech_prob", "avg_logprob", "options", "skipped"),
+    [
+        (0.7, -1.2, OPTIONS, True),
+        (0.7, -1.0, OPTIONS, True),
+        (0.7, -0.9, OPTIONS, False),
+        (0.6, -1.2, OPTIONS, False),
+        (0.7, -0.9, replace(OPTIONS, logprob_threshold=None), True),
+        (0.99, -9.0, replace(OPTIONS, no_speech_threshold=None), False),
+    ],
+)
+def test_a_silent_window_is_skipped_unless_its_text_is_probable(
+    no_speech_prob: float, avg_logprob: float, options: TranscribeOptions, skipped: bool
+) -> None:
+    heard = result([at(0), *ONE, at(1), at(1)], no_speech_prob=no_speech_prob, avg_logprob=avg_logprob)
+    run = Run(6000, options).send(heard)
+    assert run.spans == ([] if skipped else [(0.0, 1.0, " One.")])
+    assert run.seeks == ([0, 3000] if skipped else [0, 100])
+
+
+def test_the_text_so_far_is_the_prompt_of_the_next_window() -> None:
+    first, second = [at(0), *ONE, at(1)], [at(0), *TWO, at(1)]
+    run = Run(9000).send(result(first), result(second))
+    assert [request.prompt_tokens for request in run.requests] == [(), tuple(first), (*first, *second)]
+
+
+def test_a_prompt_holds_no_more_than_the_model_takes() -> None:
+    long = [at(0), *(ONE * 60), at(1)]
+    run = Run(9000).send(result(long), result(long))
+    assert run.requests[-1].prompt_tokens == tuple((long + long)[-223:])
+
+
+def test_without_conditioning_every_window_starts_afresh() -> None:
+    run = Run(9000, replace(OPTIONS, condition_on_previous_text=False))
+    run.send(result([at(0), *ONE, at(1)]), result([at(0), *TWO, at(1)]))
+    assert [request.prompt_tokens for request in run.requests] == [(), (), ()]
+
+
+@pytest.mark.parametrize(("temperature", "kept"), [(0.4, True), (0.5, True), (0.6, False)])
+def test_text_sampled_hot_is_no_prompt(temperature: float, kept: bool) -> None:
+    tokens = (at(0), *ONE, at(1))
+    run = Run(9000).send(result(tokens, temperature=temperature))
+    assert run.requests[-1].prompt_tokens == (tokens if kept else ())
+    run.send(result([at(0), *TWO, at(1)]))
+    assert run.requests[-1].prompt_tokens == (*(tokens if kept else ()), at(0), *TWO, at(1))
+
+
+def test_a_silent_window_leaves_the_prompt_as_it_was() -> None:
+    tokens = (at(0), *ONE, at(1))
+    run = Run(9000).send(result(tokens), result([], no_speech_prob=0.9, avg_logprob=-2, temperature=1.0))
+    assert run.requests[-1].prompt_tokens == tokens
+
+
+def test_the_initial_prompt_comes_first_and_is_no_part_of_the_text() -> None:
+    options = replace(OPTIONS, initial_prompt="  Names: Anna, Peter. ")
+    prompt = tuple(TOKENIZER.encode(" Names: Anna, Peter."))
+    run = Run(6000, options).send(result([at(0), *ONE, at(1)]))
+    assert run.requests[0].prompt_tokens == prompt
+    assert run.requests[1].prompt_tokens == (*prompt, at(0), *ONE, at(1))
+    run.send(result([at(0), *TWO, at(1)]))
+    assert run.transcription is not None
+    assert run.transcription.text == " One. Two."
+
+
+def test_without_conditioning_the_initial_prompt_serves_the_first_window_only() -> None:
+    options = replace(OPTIONS, initial_prompt="Anna.", condition_on_previous_text=False)
+    run = Run(6000, options).send(result([at(0), *ONE, at(1)]))
+    assert [bool(request.prompt_tokens) for request in run.requests] == [True, False]
+
+
+def test_an_initial_prompt_with_special_tokens_is_refused() -> None:
+    options = replace(OPTIONS, initial_prompt="<|endoftext|>")
+    with pytest.raises(OptionsError, match="initial_prompt"):
+        LongformState.start(TOKENIZER, options, "en")
+
+
+def test_a_window_that_would_not_move_on_is_left_behind() -> None:
+    options = replace(OPTIONS, without_timestamps=True)
+    run = Run(6000, options).send(result([at(0), at(0)]))
+    assert run.seeks == [0, 3000]
+
+
+def test_characters_split_between_segments_are_whole_in_the_text() -> None:
+    first, second = TOKENIZER.encode("ℵ")[:1], TOKENIZER.encode("ℵ")[1:]
+    assert second
+    run = Run(3000).send(result([at(0), *ONE, *first, at(1), at(1), *second, at(2)]))
+    assert run.transcription is not None
+    assert run.transcription.text == " One.ℵ"
+
+
+# Any course of events, interrupted after any window
+
+some_text = st.lists(st.integers(0, 20_000), min_size=0, max_size=4)
+some_time = st.integers(TOKENIZER.timestamp_begin, TOKENIZER.timestamp_begin + 1500)
+some_tokens = st.lists(some_text | some_time.map(lambda t: [t]), max_size=8).map(
+    lambda parts: [token for part in parts for token in part]
+)
+some_result = st.builds(
+    lambda tokens, temperature, logprob, silence: result(
+        tokens, temperature=temperature, avg_logprob=logprob, no_speech_prob=silence
+    ),
+    some_tokens,
+    st.sampled_from([0.0, 0.4, 0.8]),
+    st.floats(-2, 0),
+    st.floats(0, 1),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    results=st.lists(some_result, min_size=1, max_size=8),
+    prompt=st.sampled_from([None, "Anna and Peter"]),
+    condition=st.booleans(),
+)
+def test_a_recording_resumed_after_any_window_goes_on_as_if_uninterrupted(
+    results: list[WindowResult], prompt: str | None, condition: bool
+) -> None:
+    options = replace(OPTIONS, initial_prompt=prompt, condition_on_previous_text=condition)
+    straight = Run(20_000, options)
+    saved = [json.dumps(straight.state.to_dict())]
+    for item in results:
+        if straight.transcription is None:
+            straight.send(item)
+            saved.append(json.dumps(straight.state.to_dict()))
+    for done, text in enumerate(saved):
+        resumed = Run(20_000, options, LongformState.from_dict(json.loads(text)))
+        assert json.dumps(resumed.state.to_dict()) == text
+        resumed.send(*results[done : len(saved) - 1])
+        assert resumed.requests == straight.requests[done:]
+        assert resumed.state == straight.state
+        assert resumed.transcription == straight.transcription
+
+
+@settings(max_examples=60, deadline=None)
+@given(results=st.lists(some_result, min_size=30, max_size=30), frames=st.integers(1, 9000))
+def test_windows_always_move_on_and_stay_within_the_recording(
+    results: list[WindowResult], frames: int
+) -> None:
+    run = Run(frames)
+    for item in results:
+        if run.transcription is None:
+            run.send(item)
+    assert run.seeks == sorted(set(run.seeks))
+    assert all(r.size == min(3000, frames - r.seek) > 0 for r in run.requests)
+
+
+GOOD = LongformState.start(TOKENIZER, OPTIONS, "en").to_dict()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {**GOOD, "version": 2},
+        {**GOOD, "seek": "soon"},
+        {**GOOD, "seek": -1},
+        {**GOOD, "prompt_reset_since": 5},
+        {**GOOD, "segments": [{"id": 0}]},
+        {**GOOD, "segments": 7},
+        {key: value for key, value in GOOD.items() if key != "language"},
+    ],
+)
+def test_what_was_not_saved_by_this_version_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(OptionsError, match="resume"):
+        LongformState.from_dict(state)
+
+
+def test_a_saved_state_does_not_change_when_the_recording_goes_on() -> None:
+    run = Run(9000).send(result([at(0), *ONE, at(1)]))
+    saved = run.state.to_dict()
+    before = json.dumps(saved)
+    run.send(result([at(0), *TWO, at(1)]))
+    assert json.dumps(saved) == before
