@@ -12,11 +12,11 @@ from typing import Final
 
 import onnx
 
-from whisper_onnx.bundle import Bundle
-from whisper_onnx.checkpoint import Checkpoint, read_checkpoint
-from whisper_onnx.errors import BundleError
-from whisper_onnx.graph import Weights, decoder_graph, encoder_graph
-from whisper_onnx.manifest import MANIFEST, ROLES, TARGETS, FileEntry, Manifest
+from .bundle import Bundle
+from .checkpoint import Checkpoint, read_checkpoint
+from .errors import BundleError
+from .graph import Weights, decoder_graph, encoder_graph
+from .manifest import MANIFEST, ROLES, TARGETS, FileEntry, Manifest
 
 __all__ = ["build"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from whisper_onnx.dims import Dims
-from whisper_onnx.errors import BundleError, BundleHashError
-from whisper_onnx.manifest import MANIFEST, FileEntry, Manifest
+from .dims import Dims
+from .errors import BundleError, BundleHashError
+from .manifest import MANIFEST, FileEntry, Manifest
 
 __all__ = ["Bundle", "verify_bundle"]
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from whisper_onnx.dims import Dims
-from whisper_onnx.errors import CheckpointError
+from .dims import Dims
+from .errors import CheckpointError
 
 __all__ = ["Checkpoint", "expected_shapes", "read_checkpoint"]
 
@@ -51,7 +51,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises CheckpointError when it is neither, damaged, unsafe, or does not fit its own dimensions.
     """
-    from whisper_onnx import hf_folder, torch_zip  # noqa: PLC0415  # they import this module's names
+    from . import hf_folder, torch_zip  # noqa: PLC0415  # they import this module's names
 
     try:
         if path.is_dir():

@@ -29,7 +29,7 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from whisper_onnx.dims import N_FRAMES, Dims
+from .dims import N_FRAMES, Dims
 
 __all__ = ["Compute", "Weights", "decoder_graph", "encoder_graph"]
 

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from whisper_onnx.checkpoint import StoredTensor
-from whisper_onnx.dims import Dims
-from whisper_onnx.errors import CheckpointError
+from .checkpoint import StoredTensor
+from .dims import Dims
+from .errors import CheckpointError
 
 _MAX_JSON: Final = 4 << 20  # bytes; config.json has 2 kB, the index of large-v3 0.1 MB
 _DTYPES: Final = frozenset({"F16", "F32", "F64", "BF16"})

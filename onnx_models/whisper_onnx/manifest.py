@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self
 
-from whisper_onnx.dims import Dims
-from whisper_onnx.errors import BundleError
+from .dims import Dims
+from .errors import BundleError
 
 __all__ = ["MANIFEST", "TARGETS", "FileEntry", "Manifest", "Target"]
 

@@ -23,10 +23,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from whisper_onnx.bundle import Bundle
-from whisper_onnx.dims import N_FRAMES
-from whisper_onnx.errors import BundleError, ContextFullError, ProviderError, SlotError
-from whisper_onnx.manifest import TARGETS
+from .bundle import Bundle
+from .dims import N_FRAMES
+from .errors import BundleError, ContextFullError, ProviderError, SlotError
+from .manifest import TARGETS
 
 __all__ = ["Runtime", "physical_cores"]
 
@@ -55,8 +55,8 @@ class Runtime:
         threads: int | None = None,
     ) -> None:
         """`threads`: threads of one operator; None takes the physical cores this process may use."""
-        if slots < 1:
-            raise SlotError(f"slots is {slots}, at least one is needed")
+        if slots < 1 or (threads is not None and threads < 1):
+            raise ValueError(f"slots is {slots} and threads is {threads}, at least one of each is needed")
         self.bundle = bundle
         self.dims = bundle.dims
         self.slots = slots

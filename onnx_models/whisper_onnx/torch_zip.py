@@ -25,9 +25,9 @@ from typing import IO, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whisper_onnx.checkpoint import StoredTensor
-from whisper_onnx.dims import Dims
-from whisper_onnx.errors import CheckpointError
+from .checkpoint import StoredTensor
+from .dims import Dims
+from .errors import CheckpointError
 
 _MAX_PICKLE: Final = 16 << 20  # bytes; large-v3's is about 0.2 MB
 _MAX_ENTRIES: Final = 16_384
