@@ -38,6 +38,13 @@ DAY = 24 * HOUR
 class ListenSettings:
     host: Annotated[str, Meta(min_length=1, description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port; 0 takes a free one")] = 8080
+    names: Annotated[
+        tuple[str, ...],
+        Meta(description="Host names under which it answers while it listens on loopback, beside localhost"),
+    ] = ()
+    plain_http: Annotated[
+        bool, Meta(description="Serve without encryption on an address that other machines can reach")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,13 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    public: Annotated[bool, Meta(description="Answer /metrics to anyone, not only to admins and keys")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     data: Annotated[Path, Meta(description="Folder of database, recordings and models")] = DEFAULT_DATA
     webui: Annotated[
@@ -117,6 +131,7 @@ class Settings:
     queue: QueueSettings = field(default_factory=QueueSettings)
     sessions: SessionsSettings = field(default_factory=SessionsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 class Key(NamedTuple):
@@ -224,6 +239,8 @@ def _from_text(key: Key, text: str) -> Any:
     """A variable is text; a list of folders is written like PATH."""
     if key.kind.__origin__ == tuple[Path, ...]:
         return [part for part in text.split(os.pathsep) if part]
+    if key.kind.__origin__ == tuple[str, ...]:
+        return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
 
