@@ -1,4 +1,4 @@
-"""Checkpoints for tests, written without torch: OpenAI's `.pt` and Hugging Face folders, sound and hostile."""
+"""Checkpoints for tests, written without torch: OpenAI's `.pt` and Hugging Face folders, good and bad."""
 
 from __future__ import annotations
 
