@@ -159,4 +159,4 @@ def _declared_name(folder: Path) -> str:
 
 def _sentence(problem: object) -> str:
     text = str(problem)
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return text if text.endswith(".") else f"{text}."

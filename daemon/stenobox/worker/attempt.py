@@ -1,0 +1,281 @@
+"""One attempt of one job: decode, transcribe, keep the checkpoint, commit.
+
+Ends in exactly one of: the transcript is committed; the failure is recorded; the job is given back; the lease
+is lost and nothing is written. The scratch file is gone in every case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stenobox.audio.decode import decode, open_samples
+from stenobox.audio.limits import AudioLimits
+from stenobox.audio.protocol import SAMPLE_RATE
+from stenobox.errors import (
+    DecoderFailed,
+    EngineFailed,
+    InvalidRequest,
+    LeaseLost,
+    StenoboxError,
+    Unavailable,
+    UnknownLanguage,
+)
+from stenobox.events import EventHub
+from stenobox.jobs import Jobs
+from stenobox.models import ModelInfo, ModelStore
+from stenobox.paths import Layout
+from stenobox.recordings import Recordings
+from stenobox.shielding import finish
+from stenobox.types import Event, JobOptions, Lease, Provenance, Segment, Transcript
+from stenobox.worker import checkpoint
+from stenobox.worker.engine import Engine, EngineTrouble, Ticket
+from stenobox.worker.observer import Outcome, WorkerObserver
+from whisper_onnx import OptionsError, Progress, TranscribeOptions, Transcription
+
+DISK_RETRY_SECONDS = 5.0
+NEW_LENGTH_SECONDS = 0.05  # a smaller difference to the recording's known length is not worth a write
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every attempt works with."""
+
+    jobs: Jobs
+    recordings: Recordings
+    models: ModelStore
+    layout: Layout
+    events: EventHub
+    engine: Engine
+    limits: AudioLimits
+    observer: WorkerObserver
+    clock: Callable[[], float]
+
+
+class Attempt:
+    """`run()` it once, in a task of its own; cancelling that task stops the work and gives the job back."""
+
+    def __init__(self, tools: Tools, lease: Lease) -> None:
+        self._tools = tools
+        self._lease = lease
+        self._scratch = tools.layout.scratch / f"{lease.job.id}.{lease.attempt}.f32"
+        self._started = time.monotonic()
+        self._spent_before = 0.0
+        self.lost = False  # set before cancelling, when the job is no longer ours to give back
+
+    async def run(self) -> Outcome:
+        """Returns how it ended. Raises only what is a fault of ours, and CancelledError when cancelled."""
+        outcome = Outcome.LOST
+        try:
+            outcome = await self._guarded()
+        except asyncio.CancelledError:
+            # When the engine died, this job may be what killed it: it stays "running", and the next start
+            # counts the attempt.
+            if not self.lost and not self._tools.engine.dead:
+                outcome = Outcome.RELEASED
+                await finish(self._give_back(patient=False))
+            raise
+        finally:
+            await finish(asyncio.to_thread(self._scratch.unlink, missing_ok=True))
+            self._tools.observer.attempt_ended(outcome, time.monotonic() - self._started)
+            log.info("attempt ended", extra={"job_id": self._lease.job.id, "outcome": outcome.value})
+        return outcome
+
+    async def _guarded(self) -> Outcome:
+        try:
+            await self._work()
+        except LeaseLost:
+            return Outcome.LOST
+        except Unavailable as error:
+            # A full disk, or a model that is being replaced: true now, perhaps not later, and not the job's
+            # fault.
+            log.warning("attempt put off", extra={"job_id": self._lease.job.id, "code": error.code})
+            await self._give_back(patient=True)
+            return Outcome.RELEASED
+        except StenoboxError as error:
+            log.warning("attempt failed", extra={"job_id": self._lease.job.id, "code": error.code})
+            return await self._record(error)
+        return Outcome.DONE
+
+    async def _work(self) -> None:
+        tools, job = self._tools, self._lease.job
+        info = await asyncio.to_thread(tools.models.find, job.options.model)
+        resume, self._spent_before = checkpoint.unpack(
+            self._lease.checkpoint, model_sha256=info.sha256, options=job.options
+        )
+        recording = await tools.recordings.get(job.recording_id)
+        try:
+            decoded = await decode(tools.recordings.path(recording), self._scratch, tools.limits)
+        except OSError as error:
+            raise DecoderFailed(error=f"the recording's file: {error.strerror}") from error
+        tools.observer.audio_decoded(decoded.seconds)
+        if recording.duration is None or abs(recording.duration - decoded.seconds) > NEW_LENGTH_SECONDS:
+            await tools.recordings.set_duration(recording.id, decoded.seconds)
+        samples = await asyncio.to_thread(open_samples, self._scratch)
+        try:
+            ticket, result = await self._transcribe(info, samples, resume)
+        except OptionsError:
+            # The engine does not know its own state again: an update of the program came in between.
+            self._spent_before = 0.0
+            ticket, result = await self._transcribe(info, samples, None)
+        await tools.jobs.complete(self._lease, self._transcript(ticket, result, recording.sha256))
+
+    async def _transcribe(
+        self, info: ModelInfo, samples: NDArray[np.float32], resume: dict[str, Any] | None
+    ) -> tuple[Ticket, Transcription]:
+        """Have the engine do it. Raises OptionsError only when it is `resume` that does not fit."""
+        job = self._lease.job
+        options = engine_options(job.options)
+        ticket = self._tools.engine.transcribe(info.name, info.sha256, samples, options, resume)
+        done_before = 0.0 if resume is None else job.progress * len(samples) / SAMPLE_RATE
+        try:
+            return ticket, await self._follow(ticket, done_before)
+        finally:
+            ticket.cancel()
+
+    async def _follow(self, ticket: Ticket, position: float) -> Transcription:
+        """Record and show each piece of progress; a slow disk joins several windows into one write."""
+        try:
+            async for news in ticket:
+                await self._note(ticket, news)
+                # After the write: what a page shows survives a crash.
+                self._show(news)
+                reached = news[-1].position
+                self._tools.observer.audio_transcribed(max(0.0, reached - position))
+                position = max(position, reached)
+        except EngineTrouble as trouble:
+            if isinstance(trouble.cause, OptionsError) and trouble.cause.field == "resume":
+                raise trouble.cause from None
+            raise self._named(trouble.cause) from trouble
+        if ticket.result is None:
+            raise RuntimeError("the engine ended without a result")
+        return ticket.result
+
+    async def _note(self, ticket: Ticket, news: list[Progress]) -> None:
+        last, options = news[-1], self._lease.job.options
+        saved = checkpoint.pack(
+            last.state, model_sha256=ticket.sha256, options=options, work_seconds=self._work_seconds()
+        )
+        fraction = last.position / last.duration if last.duration > 0 else 1.0
+        await self._tools.jobs.progress(self._lease, fraction, saved)
+
+    def _named(self, error: Exception) -> StenoboxError:
+        """The engine's exception in the product's words."""
+        if isinstance(error, StenoboxError):  # the model could not be loaded
+            return error
+        if isinstance(error, OptionsError):
+            return _wrong_option(error, self._lease.job.options)
+        log.error("the speech engine failed", extra={"job_id": self._lease.job.id}, exc_info=error)
+        return EngineFailed()
+
+    def _show(self, news: list[Progress]) -> None:
+        job, last = self._lease.job, news[-1]
+        segments = [
+            {"id": s.id, "start": s.start, "end": s.end, "text": s.text.strip()}
+            for progress in news
+            for s in progress.new_segments
+        ]
+        data = {"job_id": job.id, "segments": segments, "position": last.position, "duration": last.duration}
+        self._tools.events.publish(Event("segments", job.owner_id, data))
+
+    def _transcript(self, ticket: Ticket, result: Transcription, audio_sha256: str) -> Transcript:
+        loaded = ticket.loaded
+        if loaded is None:
+            raise RuntimeError("the engine gave a result without a model")
+        options = self._lease.job.options
+        return Transcript(
+            job_id=self._lease.job.id,
+            language=result.language,
+            duration=result.duration,
+            text=result.text.strip(),
+            segments=tuple(
+                Segment(
+                    id=s.id,
+                    start=s.start,
+                    end=s.end,
+                    text=s.text.strip(),
+                    avg_logprob=s.avg_logprob,
+                    no_speech_prob=s.no_speech_prob,
+                    compression_ratio=s.compression_ratio,
+                    temperature=s.temperature,
+                )
+                for s in result.segments
+            ),
+            provenance=Provenance(
+                model=loaded.name,
+                model_sha256=loaded.sha256,
+                target=loaded.target,
+                provider=loaded.provider,
+                engine_version=engine_version(),
+                options=asdict(options),
+                audio_sha256=audio_sha256,
+                realtime_factor=self._work_seconds() / max(result.duration, 1e-3),
+            ),
+            created_at=self._tools.clock(),
+        )
+
+    def _work_seconds(self) -> float:
+        """Time spent on this job: by this attempt, and by those whose checkpoint it carries on."""
+        return self._spent_before + time.monotonic() - self._started
+
+    async def _record(self, error: StenoboxError) -> Outcome:
+        """Write the failure down, however long the disk is full."""
+        while True:
+            try:
+                await self._tools.jobs.fail(self._lease, error)
+            except LeaseLost:
+                return Outcome.LOST
+            except Unavailable:
+                await asyncio.sleep(DISK_RETRY_SECONDS)
+            else:
+                return Outcome.FAILED
+
+    async def _give_back(self, *, patient: bool) -> None:
+        """Put the job back in line, unharmed. Not patient: one try, since the process is ending."""
+        while True:
+            try:
+                await self._tools.jobs.release(self._lease)
+            except LeaseLost:
+                return
+            except Unavailable:
+                if not patient:
+                    return  # the next start takes it back
+                await asyncio.sleep(DISK_RETRY_SECONDS)
+            else:
+                return
+
+
+def engine_options(options: JobOptions) -> TranscribeOptions:
+    """A job's options as the engine's. Raises UnknownLanguage or InvalidRequest."""
+    try:
+        return TranscribeOptions(
+            language=options.language,
+            task="translate" if options.task == "translate" else "transcribe",
+            initial_prompt=options.prompt,
+        )
+    except OptionsError as error:
+        raise _wrong_option(error, options) from error
+
+
+def engine_version() -> str:
+    """The version of the program that ran the model."""
+    try:
+        return version("stenobox")
+    except PackageNotFoundError:
+        return "source"
+
+
+def _wrong_option(error: OptionsError, options: JobOptions) -> StenoboxError:
+    if error.field == "language":
+        return UnknownLanguage(language=options.language)
+    return InvalidRequest(problem=f"The model cannot do this: {error}.")
