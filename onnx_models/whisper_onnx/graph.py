@@ -66,7 +66,8 @@ def encoder_graph(
         attended = w.fused("MultiHeadAttention", [q, k, v, bias], num_heads=dims.n_audio_head)
         normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln")
         normed, x = _mlp(w, normed, x, block, following)
-    w.node("Identity", [normed], output="encoder_output")
+    w.rename(normed, "encoder_output")
+    normed = "encoder_output"
     w.output("encoder_output", state, ["B", dims.n_audio_ctx, dims.n_audio_state])
     for layer in range(dims.n_text_layer):
         cross = f"decoder.blocks.{layer}.cross_attn"
@@ -113,7 +114,9 @@ def decoder_graph(
     flat = w.node("Reshape", [normed, w.ints([-1, dims.n_text_state])])
     wanted = w.node("Gather", [flat, "rows"])
     logits = w.node("Gemm", [wanted, embedding], transB=1)
-    w.node("Cast", [logits], to=TensorProto.FLOAT, output="logits")
+    if w.dtype != TensorProto.FLOAT:
+        logits = w.node("Cast", [logits], to=TensorProto.FLOAT)
+    w.rename(logits, "logits")
     w.output("logits", TensorProto.FLOAT, ["R", dims.n_vocab])
     return w.model("whisper_decoder")
 
@@ -212,6 +215,11 @@ class _Writer:
             )
         )
         return outputs[0]
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives the last node's output that is called `old` its public name; nothing may have read it yet."""
+        outputs = self._nodes[-1].output
+        outputs[list(outputs).index(old)] = new
 
     def weight(self, name: str) -> str:
         return self._constant(name, self._tensors[name])

@@ -282,7 +282,7 @@ def _session(graph: bytes, provider: str, threads: int, name: str) -> Any:
     if provider == "cuda":
         ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
     try:
-        session = ort.InferenceSession(graph, options, providers=[_PROVIDERS[provider]])
+        session = ort.InferenceSession(graph, options, providers=[_PROVIDERS[provider]], enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if provider == "cuda":
             raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
