@@ -123,16 +123,26 @@ function complaint(input) {
 
 /**
  * A labelled choice.
- * @param {{label: string, options: {value: string, label: string}[], value?: string, onchange?: (value: string) => void}} options
+ * @param {{
+ *   label: string,
+ *   options: {value: string, label: string}[],
+ *   value?: string,
+ *   hint?: string,
+ *   onchange?: (value: string) => void,
+ * }} options
  * @returns {{node: HTMLElement, select: HTMLSelectElement}}
  */
-export function choice({ label, options, value, onchange }) {
+export function choice({ label, options, value, hint, onchange }) {
   const id = uniqueId("choice");
+  const hintId = `${id}-hint`;
   const select = el(
     "select",
-    { id, class: "input", onchange: () => onchange?.(select.value) },
+    { id, class: "input", "aria-describedby": hint ? hintId : null, onchange: () => onchange?.(select.value) },
     options.map((option) => el("option", { value: option.value }, option.label)),
   );
   if (value !== undefined && options.some((option) => option.value === value)) select.value = value;
-  return { select, node: el("div", { class: "field" }, el("label", { for: id }, label), select) };
+  return {
+    select,
+    node: el("div", { class: "field" }, el("label", { for: id }, label), select, hint ? el("p", { id: hintId, class: "hint" }, hint) : null),
+  };
 }

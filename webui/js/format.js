@@ -29,14 +29,14 @@ export function span(seconds) {
 }
 
 /**
- * A rough length of time for an estimate: a few seconds, 40 s, 3 min, 1 h 10 min.
+ * A rough length of time for an estimate: a few seconds, about 40 s, about 3 min, about 1 h 10 min.
  * @param {number} seconds
  */
 export function roughly(seconds) {
   if (seconds < 8) return "a few seconds";
-  if (seconds < 55) return `${Math.ceil(seconds / 10) * 10} s`;
-  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} min`;
-  return span(Math.round(seconds / 300) * 300);
+  if (seconds < 55) return `about ${Math.ceil(seconds / 10) * 10} s`;
+  if (seconds < 3600) return `about ${Math.max(1, Math.round(seconds / 60))} min`;
+  return `about ${span(Math.round(seconds / 300) * 300)}`;
 }
 
 /** @param {number} bytes */

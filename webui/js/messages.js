@@ -31,9 +31,9 @@ export const PRIORITIES = [
 ];
 
 export const ROLES = [
-  { id: "user", label: "User", hint: "sends recordings and sees their own" },
-  { id: "viewer", label: "Viewer", hint: "reads, but sends nothing" },
-  { id: "admin", label: "Administrator", hint: "sees everything and manages users" },
+  { id: "user", label: "User" },
+  { id: "viewer", label: "Viewer" },
+  { id: "admin", label: "Administrator" },
 ];
 
 /**

@@ -111,9 +111,9 @@ class JobPage {
         "header",
         { class: "job-header" },
         backLink(),
-        el("div", { class: "job-title" }, el("h1", { tabindex: -1 }, job.filename), this.badge),
+        el("div", { class: "job-title" }, el("h1", { tabindex: -1 }, job.filename), this.badge, this.actions.node),
         this.facts,
-        el("div", { class: "job-controls" }, this.actions.node, this.priority.node),
+        this.priority.node,
         this.progress,
         this.notice,
         this.demo,
@@ -165,6 +165,7 @@ class JobPage {
     if (state === "done") return;
     const segments = this.app.store.liveSegments(this.job.id);
     this.transcript.setSegments(segments, waitingText(state));
+    show(this.transcript.node, segments.length > 0 || state === "queued" || state === "running");
     this.tools.update({ lines: segments.length > 0, done: false });
   }
 
@@ -176,6 +177,7 @@ class JobPage {
       const transcript = await this.app.api.transcript(this.job.id, this.undo.signal);
       if (this.loaded !== wanted) return;
       this.heardLanguage = transcript.language;
+      show(this.transcript.node, true);
       this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
       this.tools.update({ lines: transcript.segments.length > 0, done: true });
       this.paintFacts();
@@ -207,8 +209,7 @@ class JobPage {
 /** @param {Job["state"]} state */
 function waitingText(state) {
   if (state === "queued") return "The text appears here as soon as it is this recording's turn.";
-  if (state === "running") return "Listening… The lines appear here as they are understood.";
-  return "There is no text.";
+  return "Listening… The lines appear here as they are understood.";
 }
 
 /**

@@ -48,8 +48,8 @@ const ACTIONS = [
  */
 async function deleteJob(app, job) {
   const sure = await confirmDialog({
-    title: "Delete this transcript?",
-    text: `“${job.filename}” and its text will be removed from the box. This cannot be undone.`,
+    title: "Delete this recording?",
+    text: `“${job.filename}” and its transcript will be removed from the box. This cannot be undone.`,
     yes: "Delete",
   });
   if (!sure) return;

@@ -77,7 +77,7 @@ export class JobRow {
 export function progressText(app, job) {
   if (job.progress <= 0) return "Starting…";
   const left = app.store.remaining(job);
-  return left === null ? percent(job.progress) : `${percent(job.progress)}, about ${roughly(left)} left`;
+  return left === null ? percent(job.progress) : `${percent(job.progress)}, ${roughly(left)} left`;
 }
 
 /**

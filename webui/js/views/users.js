@@ -26,7 +26,12 @@ export function usersView(app) {
     label: "First password", name: "password", type: "password", autocomplete: "new-password", ...PASSWORD_RULES,
     hint: "At least 8 characters. They can change it after signing in.",
   });
-  const role = choice({ label: "Role", options: ROLES.map(({ id, label, hint }) => ({ value: id, label: `${label}: ${hint}` })), value: "user" });
+  const role = choice({
+    label: "Role",
+    options: ROLES.map(({ id, label }) => ({ value: id, label })),
+    value: "user",
+    hint: "Users send recordings and see their own. Viewers send nothing. Administrators see everything and add users.",
+  });
   const add = form({
     fields: [name, password],
     extra: [role.node],
