@@ -90,6 +90,10 @@ def _checked_entries(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.
             f"{path.name} has {len(infos)} entries, a checkpoint has at most {_MAX_ENTRIES}"
         )
     size = path.stat().st_size
+    if any("/code/" in info.filename for info in infos):
+        raise CheckpointError(
+            f"{path.name} is a TorchScript program, not a checkpoint; use the original weights"
+        )
     if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
         raise CheckpointError(
             f"{path.name} has compressed entries; torch writes none, so this is not its file"
@@ -101,10 +105,6 @@ def _checked_entries(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.
         entries[info.filename.partition("/")[2]] = info
     if len(entries) != len(infos):
         raise CheckpointError(f"{path.name} has two entries of one name; the file is damaged or false")
-    if any(name.startswith("code/") for name in entries):
-        raise CheckpointError(
-            f"{path.name} is a TorchScript program, not a checkpoint; use the original weights"
-        )
     if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
         raise CheckpointError(f"{path.name} was saved on a big-endian machine, which is not read")
     return entries
