@@ -11,6 +11,7 @@
     │   ├── DiskFull, NoModel, ShuttingDown
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
+    ├── AddressUnusable         the address to listen on is taken or not ours; the process does not start
     ├── ModelError              a model that is not what its manifest says
     ├── AudioError              the recording cannot be decoded
     │   ├── UndecodableAudio, AudioTooLong, DecoderLimit
@@ -198,6 +199,13 @@ class DataError(StenoboxError):
 class DataInUse(DataError):
     code, title = "data_in_use", "The data folder is in use"
     message = "The data folder {folder} is in use by another process (pid {pid}). Stop it first."
+
+
+class AddressUnusable(StenoboxError):
+    code, status, title = "address_unusable", 500, "The address cannot be used"
+    message = (
+        "Cannot listen on {host} port {port}: {problem}. Choose another with listen.host and listen.port."
+    )
 
 
 class ModelError(StenoboxError):

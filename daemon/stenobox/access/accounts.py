@@ -12,7 +12,7 @@ from stenobox.types import Role, User
 
 
 class Removal(StrEnum):
-    """What became of an account. DISABLED: recordings belong to it, and deleting those is another decision."""
+    """What became of an account. DISABLED: recordings belong to it; deleting those is another decision."""
 
     REMOVED = "removed"
     DISABLED = "disabled"

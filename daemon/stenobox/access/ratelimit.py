@@ -1,7 +1,7 @@
 """A limit on guessing passwords: one token bucket per name and one per address.
 
-Both are needed: one address that tries many names, and many addresses that try one name. Every attempt takes
-from both; a right password gives back what it took, so that people who only mistype are not kept out for long.
+Both are needed: one address that tries many names, and many addresses that try one name. Every attempt
+takes from both; a right password gives back what it took, so that who mistypes is not kept out for long.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class AttemptLimiter:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, *keys: str) -> None:
-        """Count an attempt against all keys, or raise RateLimited (whole seconds to wait) and count nothing."""
+        """Count an attempt against all keys, or raise RateLimited (seconds to wait) and count nothing."""
         buckets = [self._bucket(key) for key in keys]
         missing = max(1.0 - bucket.tokens for bucket in buckets)
         if missing > 0:

@@ -1,7 +1,8 @@
 """Random secrets of 256 bits, and the form in which they are stored.
 
-A stored secret is its SHA-256: with 256 random bits there is nothing to guess, so the slow hash that passwords
-need would only cost time. The database is searched by that hash, which leaks no timing about the secret itself.
+A stored secret is its SHA-256: with 256 random bits there is nothing to guess, so the slow hash that
+passwords need would only cost time. The database is searched by that hash, which leaks no timing about the
+secret itself.
 """
 
 from __future__ import annotations

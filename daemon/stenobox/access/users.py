@@ -79,8 +79,8 @@ class Users:
     async def add(self, name: str, role: Role, password: str, *, only_as_first: bool = False) -> User:
         """Make an account. Raises InvalidRequest (name, password), NameTaken.
 
-        With `only_as_first` any account that exists already is NameTaken too: two people who follow the set-up
-        link at the same moment cannot both become the first administrator.
+        With `only_as_first` any account that exists already is NameTaken too: two people who follow the
+        set-up link at the same moment cannot both become the first administrator.
         """
         check_name(name)
         encoded = await self._passwords.hash(password)

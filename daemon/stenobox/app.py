@@ -1,0 +1,173 @@
+"""Wires everything: the one module that knows all parts. What a part needs is passed to it.
+
+Life cycle: each resource is a `cleanup_ctx` generator, acquired in order and released in reverse. The
+background parts run in a TaskGroup around the `yield`: one that dies takes its siblings down, and then, by
+cancelling the task that started the application, the process. With plain tasks HTTP would go on serving
+over a dead worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from stenobox.access import Accounts, AttemptLimiter, Keys, Passwords, Sessions, SetupLink, Users
+from stenobox.audio.limits import AudioLimits
+from stenobox.audio.probe import AudioInfo, probe
+from stenobox.config import Settings
+from stenobox.db import Database
+from stenobox.events import EventHub
+from stenobox.files import DataLock
+from stenobox.intake.direct import DirectIntake
+from stenobox.jobs import Jobs
+from stenobox.log import get_logger
+from stenobox.models import ModelStore
+from stenobox.monitor.health import Health
+from stenobox.monitor.metrics import Metrics
+from stenobox.monitor.watchdog import Watchdog
+from stenobox.paths import Layout
+from stenobox.recordings import Recordings
+from stenobox.transcripts import Transcripts
+from stenobox.web import keys
+from stenobox.web.bodies import MAX_JSON_BYTES
+from stenobox.web.headers import add_security_headers
+from stenobox.web.middleware import gate, mark_started, observe, render_problems
+from stenobox.web.routes import add_routes
+from stenobox.web.site import Site
+from stenobox.web.streams import OpenStreams
+from stenobox.worker import Worker
+
+LAYOUT = web.AppKey("layout", Layout)
+DATABASE = web.AppKey("database", Database)
+WORKER = web.AppKey("worker", Worker)
+WATCHDOG = web.AppKey("watchdog", Watchdog)
+
+log = get_logger(__name__)
+
+
+def build(settings: Settings) -> web.Application:
+    """The application, not started: `AppRunner.setup` opens the data folder and starts the parts.
+
+    Starting raises DataError (with DataInUse), SettingsError, DiskFull.
+    """
+    app = web.Application(middlewares=[observe, render_problems, gate], client_max_size=MAX_JSON_BYTES)
+    app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(mark_started)
+    app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.extend([_data, _parts, _background])
+    app[keys.SETTINGS] = settings
+    app[LAYOUT] = Layout(settings.data)
+    app[WATCHDOG] = Watchdog()
+    add_routes(app)
+    return app
+
+
+async def _data(app: web.Application) -> AsyncIterator[None]:
+    """The data folder, this process's alone, and the database in it."""
+    layout = app[LAYOUT]
+    await asyncio.to_thread(layout.create)
+    lock = DataLock(layout.lock)
+    await asyncio.to_thread(lock.acquire)
+    try:
+        database = await Database.open(layout.database)
+        app[DATABASE] = database
+        try:
+            yield
+        finally:
+            await database.close()
+    finally:
+        lock.release()
+
+
+async def _parts(app: web.Application) -> AsyncIterator[None]:
+    """Everything that has no task of its own."""
+    settings = app[keys.SETTINGS]
+    _open_access(app, settings, app[DATABASE])
+    _open_product(app, settings, app[DATABASE], app[LAYOUT])
+    app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
+    swept = await app[keys.INTAKE].sweep()
+    log.info("swept", incoming=swept.incoming, media=swept.media)
+    for info in await asyncio.to_thread(app[keys.MODELS].list):
+        log.info("model_found", model=info.name, target=info.target, usable=info.ok)
+    yield
+    app[keys.EVENTS].close()
+
+
+def _open_access(app: web.Application, settings: Settings, database: Database) -> None:
+    app[keys.STREAMS] = OpenStreams()
+    app[keys.USERS] = Users(database, Passwords())
+    app[keys.API_KEYS] = Keys(database)
+    app[keys.SESSIONS] = Sessions(
+        database,
+        idle_seconds=settings.sessions.idle_seconds,
+        max_seconds=settings.sessions.absolute_seconds,
+    )
+    app[keys.ACCOUNTS] = Accounts(
+        app[keys.USERS], app[keys.API_KEYS], app[keys.SESSIONS], on_ended=app[keys.STREAMS].end_of
+    )
+    app[keys.SETUP] = SetupLink(app[keys.USERS])
+    app[keys.LOGIN_LIMIT] = AttemptLimiter()
+
+
+def _open_product(app: web.Application, settings: Settings, database: Database, layout: Layout) -> None:
+    limits = AudioLimits.of(settings.audio)
+
+    async def look_into(path: Path) -> AudioInfo:
+        return await probe(path, limits)
+
+    app[keys.EVENTS] = EventHub()
+    app[keys.RECORDINGS] = Recordings(database, layout)
+    app[keys.TRANSCRIPTS] = Transcripts(database)
+    app[keys.MODELS] = ModelStore(settings, layout)
+    app[keys.METRICS] = Metrics()
+    app[keys.JOBS] = Jobs(
+        database,
+        app[keys.EVENTS],
+        app[keys.RECORDINGS],
+        max_attempts=settings.queue.max_attempts,
+    )
+    app[keys.INTAKE] = DirectIntake(
+        settings.uploads,
+        layout,
+        database,
+        recordings=app[keys.RECORDINGS],
+        jobs=app[keys.JOBS],
+        probe=look_into,
+    )
+    app[WORKER] = Worker(
+        settings=settings,
+        jobs=app[keys.JOBS],
+        recordings=app[keys.RECORDINGS],
+        models=app[keys.MODELS],
+        layout=layout,
+        events=app[keys.EVENTS],
+        observer=app[keys.METRICS],
+    )
+    app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    """The parts that run: their end, other than by our cancelling, is the end of the process."""
+    async with asyncio.TaskGroup() as group:
+        parts = [
+            group.create_task(_endless(part.run()), name=type(part).__name__)
+            for part in (app[WORKER], app[WATCHDOG])
+        ]
+        yield
+        for part in parts:
+            part.cancel()
+
+
+async def _endless(run: Coroutine[Any, Any, None]) -> NoReturn:
+    """A part that returns is as dead as one that raises."""
+    await run
+    raise RuntimeError("a background part ended")
+
+
+async def _end_streams(app: web.Application) -> None:
+    """At the stop, before open requests are waited for: event streams would never end by themselves."""
+    app[keys.STREAMS].end_all()

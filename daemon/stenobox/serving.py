@@ -1,0 +1,140 @@
+"""From settings to a process that answers, and back: sockets, signals, the word to systemd, the exit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from aiohttp import web
+
+from stenobox.app import LAYOUT, WATCHDOG, build
+from stenobox.config import Settings
+from stenobox.errors import AddressUnusable, SettingsError
+from stenobox.log import get_logger
+from stenobox.web.crosssite import is_loopback
+from stenobox.web.keys import SETUP
+
+HANDLER_SECONDS = 5.0
+"""How long requests in progress may go on after the stop; an upload that is cut off leaves nothing behind."""
+
+LINGER_SECONDS = 30.0
+"""How long the rest of a body is read and dropped after a refusal, so that the sender sees the answer."""
+
+log = get_logger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; raises what a part died of, or why it could not start."""
+    _refuse_bare_network(settings)
+    stop = asyncio.Event()
+    with _stopped_by_signals(stop):
+        async with _listening(settings) as (app, url):
+            await _announce(app, url)
+            app[WATCHDOG].ready()
+            await stop.wait()
+            log.info("stopping")
+            app[WATCHDOG].stopping()
+    log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings) -> AsyncIterator[tuple[web.Application, str]]:
+    """Start the application and bind its sockets; yields it and the address for people."""
+    app = build(settings)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=HANDLER_SECONDS,
+        lingering_time=LINGER_SECONDS,
+    )
+    try:
+        await runner.setup()
+        site = web.TCPSite(runner, settings.listen.host, settings.listen.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise AddressUnusable(
+                host=settings.listen.host, port=settings.listen.port, problem=error.strerror
+            ) from error
+        control = await asyncio.to_thread(control_listener, app[LAYOUT].control_socket)
+        await web.SockSite(runner, control).start()
+        yield app, _url(settings.listen.host, site.port)
+    finally:
+        # A part that died has cancelled this task, which must still be able to wait for an orderly end.
+        task = asyncio.current_task()
+        while task is not None and task.uncancel():
+            pass
+        await runner.cleanup()
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(app[LAYOUT].control_socket.unlink)
+
+
+def control_listener(path: Path) -> socket.socket:
+    """A listening socket that only its owner can reach. A socket that is there is a dead process's: we hold
+    the lock.
+
+    It is bound through its folder's descriptor: the path of a data folder may be longer than the 107 bytes
+    that unix(7) leaves for an address.
+    """
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Before bind: the file is then created with this mode, and never was open to anyone else.
+        os.fchmod(listener.fileno(), 0o600)
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.close(folder)
+    listener.setblocking(False)
+    return listener
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _announce(app: web.Application, url: str) -> None:
+    """On stdout, for the person at the terminal (or the journal); never through the log, which holds no
+    secrets.
+
+    The token is in the fragment: a browser keeps that to itself, so it reaches no log and no proxy.
+    """
+    lines = [f"Stenobox answers at {url}/"]
+    if await app[SETUP].needed():
+        lines.append(f"Set up the first account: {url}/setup#token={app[SETUP].issue()}")
+    # One write: the lines of a journal would otherwise mix with those of the log.
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _url(host: str, port: int) -> str:
+    name = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _refuse_bare_network(settings: Settings) -> None:
+    """Passwords and transcripts cross the network only encrypted, unless the owner says otherwise."""
+    if not is_loopback(settings.listen.host) and not settings.listen.plain_http:
+        problem = (
+            "this address can be reached from the network, and the box speaks HTTP without encryption. "
+            "Listen on 127.0.0.1 behind a proxy with HTTPS, or set listen.plain_http = true."
+        )
+        raise SettingsError(source="listen.host", problem=problem)

@@ -1,0 +1,78 @@
+"""Users and keys: administrators manage all, everybody their own keys."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stenobox.errors import Forbidden, InvalidRequest
+from stenobox.types import Identity
+from stenobox.web import render
+from stenobox.web.bodies import json_response, read_json
+from stenobox.web.keys import ACCOUNTS, API_KEYS, identity_of
+from stenobox.web.schemas import NewKey, NewUser, PasswordReset
+
+
+async def list_users(request: web.Request) -> web.Response:
+    users = await request.app[ACCOUNTS].list_users()
+    return json_response({"users": [render.user(user) for user in users]})
+
+
+async def add_user(request: web.Request) -> web.Response:
+    body = await read_json(request, NewUser)
+    user = await request.app[ACCOUNTS].add_user(body.name, body.role, body.password)
+    return json_response(render.user(user), 201)
+
+
+async def reset_password(request: web.Request) -> web.Response:
+    body = await read_json(request, PasswordReset)
+    await request.app[ACCOUNTS].set_password(request.match_info["name"], body.password)
+    return web.Response(status=204)
+
+
+async def remove_user(request: web.Request) -> web.Response:
+    """200 and not 204: the answer says whether the account is gone or, since recordings belong to it,
+    disabled.
+    """
+    outcome = await request.app[ACCOUNTS].remove_user(request.match_info["name"])
+    return json_response({"outcome": outcome.value})
+
+
+async def list_keys(request: web.Request) -> web.Response:
+    """The caller's own. Administrators: `?user=NAME`; the operator on the box, who has no own: all."""
+    identity = identity_of(request)
+    name = request.query.get("user")
+    if name is not None and not identity.is_admin:
+        raise Forbidden(role=identity.user.role)
+    if name is not None or identity.via == "local":
+        keys = await request.app[ACCOUNTS].list_keys(name)
+    else:
+        keys = await request.app[API_KEYS].list(identity.user.id)
+    return json_response({"keys": [render.key(key) for key in keys]})
+
+
+async def create_key(request: web.Request) -> web.Response:
+    """The only answer that ever holds the key itself, as `secret`."""
+    body = await read_json(request, NewKey)
+    identity = identity_of(request)
+    if body.user is not None and not identity.is_admin:
+        raise Forbidden(role=identity.user.role)
+    if body.user is None and identity.via == "local":
+        raise InvalidRequest(problem="Say whose key it is: 'user'.")
+    info, secret = await request.app[ACCOUNTS].create_key(body.user or identity.user.name, body.name)
+    return json_response({**render.key(info), "secret": secret}, 201)
+
+
+async def revoke_key(request: web.Request) -> web.Response:
+    identity = identity_of(request)
+    await request.app[API_KEYS].revoke(_key_id(request.match_info["id"]), _owner_limit(identity))
+    return web.Response(status=204)
+
+
+def _owner_limit(identity: Identity) -> int | None:
+    return None if identity.is_admin else identity.user.id
+
+
+def _key_id(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest(problem="A key is named by its number.")
+    return int(text)

@@ -1,0 +1,81 @@
+"""Signing in and out, and the set-up link."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stenobox.errors import Forbidden
+from stenobox.types import User
+from stenobox.web import render
+from stenobox.web.bodies import json_response, read_json
+from stenobox.web.cookies import clear_session, session_token, set_session
+from stenobox.web.keys import (
+    LOGIN_LIMIT,
+    SESSIONS,
+    SETUP,
+    STREAMS,
+    USERS,
+    identity_of,
+)
+from stenobox.web.schemas import Login, PasswordChange, Setup
+
+
+async def login(request: web.Request) -> web.Response:
+    body = await read_json(request, Login)
+    # Both, so that neither one address nor one name can be used for guessing.
+    keys = (f"address {request.remote}", f"name {body.name.casefold()[:64]}")
+    request.app[LOGIN_LIMIT].take(*keys)
+    user = await request.app[USERS].verify(body.name, body.password)
+    request.app[LOGIN_LIMIT].give_back(*keys)
+    return await _signed_in(request, user, 200)
+
+
+async def logout(request: web.Request) -> web.Response:
+    token = session_token(request)
+    if token is not None:
+        await request.app[SESSIONS].revoke(token)
+    response = web.Response(status=204)
+    clear_session(request, response)
+    return response
+
+
+async def me(request: web.Request) -> web.Response:
+    return json_response(render.account(identity_of(request).user))
+
+
+async def change_password(request: web.Request) -> web.Response:
+    """Ends the user's other sessions: whoever changes a password may want somebody out."""
+    body = await read_json(request, PasswordChange)
+    identity = identity_of(request)
+    if identity.via != "session":
+        raise Forbidden(role=f"{identity.user.role} by {identity.via}")
+    key = f"password of {identity.user.id}"
+    request.app[LOGIN_LIMIT].take(key)
+    await request.app[USERS].check_password(identity.user.id, body.old)
+    request.app[LOGIN_LIMIT].give_back(key)
+    await request.app[USERS].set_password(identity.user.id, body.new)
+    await request.app[SESSIONS].revoke_all(identity.user.id, keep=session_token(request))
+    request.app[STREAMS].end_of(identity.user.id)
+    return web.Response(status=204)
+
+
+async def setup_state(request: web.Request) -> web.Response:
+    return json_response({"needed": await request.app[SETUP].needed()})
+
+
+async def setup(request: web.Request) -> web.Response:
+    body = await read_json(request, Setup)
+    request.app[LOGIN_LIMIT].take(f"address {request.remote}")
+    user = await request.app[SETUP].redeem(body.token, body.name, body.password)
+    return await _signed_in(request, user, 201)
+
+
+async def _signed_in(request: web.Request, user: User, status: int) -> web.Response:
+    previous = session_token(request)
+    sessions = request.app[SESSIONS]
+    if previous is not None:
+        await sessions.revoke(previous)
+    token = await sessions.create(user.id)
+    response = json_response(render.account(user), status)
+    set_session(request, response, token, sessions.max_seconds)
+    return response

@@ -1,0 +1,34 @@
+"""JSON bodies: small, typed, and refused with a sentence that names the field."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from stenobox.errors import InvalidRequest
+
+T = TypeVar("T")
+
+MAX_JSON_BYTES = 64 * 2**10
+
+
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The body as `kind`. Raises InvalidRequest; a body over MAX_JSON_BYTES gets 413 from the framework.
+
+    The content type is required: a form of another site can send text that happens to be JSON, but not this
+    type.
+    """
+    if request.content_type != "application/json":
+        raise InvalidRequest(problem="Send JSON with the header 'Content-Type: application/json'.")
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # The words of msgspec name types and places, never the values that were sent.
+        raise InvalidRequest(problem=f"The JSON body cannot be used: {error}.") from error
+
+
+def json_response(body: object, status: int = 200) -> web.Response:
+    """An answer in JSON; `body` is what msgspec can encode."""
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

@@ -1,0 +1,30 @@
+"""`GET /api/models`: what a sender may choose."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from stenobox.models import DEMO
+from stenobox.web.bodies import json_response
+from stenobox.web.keys import MODELS
+from whisper_onnx.dims import LANGUAGES
+
+
+async def models(request: web.Request) -> web.Response:
+    store = request.app[MODELS]
+    found = await asyncio.to_thread(store.list)
+    listed = [
+        {
+            "name": info.name,
+            "target": info.target,
+            "default": info.name == store.default,
+            "demo": info.name == DEMO,
+            "licence": info.licence,
+        }
+        for info in found
+        if info.ok
+    ]
+    languages = [{"code": code, "name": name.title()} for code, name in LANGUAGES.items()]
+    return json_response({"models": listed, "languages": sorted(languages, key=lambda entry: entry["name"])})

@@ -1,0 +1,74 @@
+"""`GET /api/events`: server-sent events (HTML Living Standard, section 9.2).
+
+Event names: `job`, `segments`, `deleted`, `reload`; see `stenobox.events`. A comment each 15 s shows that
+the box is alive. There are no event ids: who was away reads the lists again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+import msgspec
+from aiohttp import hdrs, web
+
+from stenobox.events import Subscription
+from stenobox.types import Event
+from stenobox.web import render
+from stenobox.web.keys import EVENTS, STREAMS, identity_of
+
+HEARTBEAT_S = 15.0
+
+STALLED_S = 30.0
+"""A reader that takes nothing for this long is gone; its page connects again if it is not."""
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    identity = identity_of(request)
+    response = web.StreamResponse()
+    response.content_type = "text/event-stream"
+    response.charset = "utf-8"
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    # nginx would collect events in its buffer otherwise.
+    response.headers["X-Accel-Buffering"] = "no"
+    with (
+        request.app[EVENTS].subscribe(identity) as subscription,
+        request.app[STREAMS].opened(identity.user.id) as ended,
+    ):
+        await response.prepare(request)
+        # A client that went away is no fault of ours.
+        with contextlib.suppress(ConnectionResetError, TimeoutError):
+            async with contextlib.aclosing(_frames(subscription, ended)) as frames:
+                async for frame in frames:
+                    await asyncio.wait_for(response.write(frame), STALLED_S)
+    return response
+
+
+async def _frames(subscription: Subscription, ended: asyncio.Event) -> AsyncGenerator[bytes, None]:
+    """Frames to send until the subscription or the user's access ends."""
+    yield b": connected\n\n"
+    end = asyncio.ensure_future(ended.wait())
+    following = asyncio.ensure_future(anext(subscription))
+    try:
+        while True:
+            await asyncio.wait({end, following}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return
+            if not following.done():
+                yield b": alive\n\n"
+                continue
+            try:
+                event = following.result()
+            except StopAsyncIteration:
+                return
+            following = asyncio.ensure_future(anext(subscription))
+            yield frame_of(event)
+    finally:
+        end.cancel()
+        following.cancel()
+
+
+def frame_of(event: Event) -> bytes:
+    """One event on the wire. JSON escapes line breaks, so the data is always one line."""
+    return b"event: %s\ndata: %s\n\n" % (event.kind.encode(), msgspec.json.encode(render.event(event)))

@@ -1,0 +1,31 @@
+"""Who is calling: the operator by the control socket, a script by its key, a person by the session cookie."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from stenobox.errors import NotSignedIn
+from stenobox.types import Identity
+from stenobox.web.cookies import session_token
+from stenobox.web.keys import API_KEYS, SESSIONS
+from stenobox.web.peer import is_control, operator_of
+
+
+async def identify(request: web.Request) -> Identity | None:
+    """None for an anonymous caller.
+
+    Raises NotSignedIn for a key that opens nothing: a script whose key was revoked must not go on as
+    whoever the cookie beside it names.
+    """
+    if is_control(request):
+        return operator_of(request)
+    header = request.headers.get(hdrs.AUTHORIZATION)
+    if header is not None:
+        scheme, _, secret = header.partition(" ")
+        user = await request.app[API_KEYS].verify(secret.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise NotSignedIn
+        return Identity(user, "key")
+    token = session_token(request)
+    user = None if token is None else await request.app[SESSIONS].verify(token)
+    return None if user is None else Identity(user, "session")

@@ -1,0 +1,72 @@
+"""Jobs: look at them, and change their course. New ones come through `uploads.py`."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stenobox.errors import InvalidRequest
+from stenobox.types import JobState, Priority
+from stenobox.web import render
+from stenobox.web.bodies import json_response, read_json
+from stenobox.web.keys import JOBS, identity_of
+from stenobox.web.schemas import PriorityChange
+
+DEFAULT_LIMIT = 50
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """Query: `state`, `limit`, `cursor`."""
+    page = await request.app[JOBS].list(
+        identity_of(request),
+        state=_state(request.query.get("state")),
+        limit=_limit(request.query.get("limit")),
+        cursor=request.query.get("cursor"),
+    )
+    return json_response({"jobs": [render.job(job) for job in page.jobs], "next": page.next})
+
+
+async def get_job(request: web.Request) -> web.Response:
+    job = await request.app[JOBS].get(request.match_info["id"], identity_of(request))
+    return json_response(render.job(job))
+
+
+async def delete_job(request: web.Request) -> web.Response:
+    await request.app[JOBS].delete(request.match_info["id"], identity_of(request))
+    return web.Response(status=204)
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    job = await request.app[JOBS].cancel(request.match_info["id"], identity_of(request))
+    return json_response(render.job(job))
+
+
+async def retry_job(request: web.Request) -> web.Response:
+    job = await request.app[JOBS].retry(request.match_info["id"], identity_of(request))
+    return json_response(render.job(job))
+
+
+async def set_priority(request: web.Request) -> web.Response:
+    body = await read_json(request, PriorityChange)
+    priority = Priority[body.priority.upper()]
+    job = await request.app[JOBS].set_priority(request.match_info["id"], identity_of(request), priority)
+    return json_response(render.job(job))
+
+
+async def stats(request: web.Request) -> web.Response:
+    return json_response(await request.app[JOBS].stats())
+
+
+def _state(text: str | None) -> JobState | None:
+    try:
+        return None if text is None else JobState(text)
+    except ValueError:
+        states = ", ".join(JobState)
+        raise InvalidRequest(problem=f"The state of a job is one of: {states}.") from None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise InvalidRequest(problem="limit is a whole number.")
+    return int(text)

@@ -1,0 +1,47 @@
+"""Every key under which the application and a request hold something, with its type."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink, Users
+from stenobox.config import Settings
+from stenobox.events import EventHub
+from stenobox.intake.direct import DirectIntake
+from stenobox.jobs import Jobs
+from stenobox.models import ModelStore
+from stenobox.monitor.health import Health
+from stenobox.monitor.metrics import Metrics
+from stenobox.recordings import Recordings
+from stenobox.transcripts import Transcripts
+from stenobox.types import Identity
+from stenobox.web.site import Site
+from stenobox.web.streams import OpenStreams
+
+SETTINGS = web.AppKey("settings", Settings)
+USERS = web.AppKey("users", Users)
+API_KEYS = web.AppKey("api_keys", Keys)
+SESSIONS = web.AppKey("sessions", Sessions)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+SETUP = web.AppKey("setup", SetupLink)
+LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)
+RECORDINGS = web.AppKey("recordings", Recordings)
+JOBS = web.AppKey("jobs", Jobs)
+TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
+INTAKE = web.AppKey("intake", DirectIntake)
+EVENTS = web.AppKey("events", EventHub)
+STREAMS = web.AppKey("streams", OpenStreams)
+MODELS = web.AppKey("models", ModelStore)
+HEALTH = web.AppKey("health", Health)
+METRICS = web.AppKey("metrics", Metrics)
+SITE = web.AppKey("site", Site)
+
+REQUEST_ID = web.RequestKey("request_id", str)
+IDENTITY = web.RequestKey("identity", Identity)
+STARTED = web.RequestKey("started", bool)
+"""Set once the headers of the answer are out: a problem can no longer be rendered then."""
+
+
+def identity_of(request: web.Request) -> Identity:
+    """Who calls, on a route that the table gives to signed-in callers only."""
+    return request[IDENTITY]

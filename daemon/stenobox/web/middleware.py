@@ -1,0 +1,109 @@
+"""What every request passes: a request id, error rendering, then the gate. Nothing is reached past the gate
+by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from aiohttp import web
+
+from stenobox.errors import InternalError, NotSignedIn, SetupRequired, StenoboxError
+from stenobox.log import bound, get_logger
+from stenobox.types import Identity
+from stenobox.web import problems
+from stenobox.web.crosssite import is_loopback, refuse_cross_site, refuse_foreign_host
+from stenobox.web.identify import identify
+from stenobox.web.keys import IDENTITY, METRICS, REQUEST_ID, SETTINGS, SETUP, STARTED
+from stenobox.web.peer import is_control
+from stenobox.web.routes import rule_of
+from stenobox.web.rules import Handler, Who, allow
+
+log = get_logger(__name__)
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, and log and count its end: never its path, which may name things, only its
+    route.
+    """
+    request[REQUEST_ID] = secrets.token_hex(8)
+    route = rule_of(request)
+    name = "unknown" if route is None else route.path
+    started = time.monotonic()
+    status = 499
+    with bound(request=request[REQUEST_ID]):
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        finally:
+            seconds = time.monotonic() - started
+            request.app[METRICS].request_ended(request.method if route else "", name, status, seconds)
+            log.info("request", method=request.method, route=name, status=status, seconds=round(seconds, 4))
+
+
+@web.middleware
+async def render_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever is raised into a problem, in the one form that all answers share."""
+    request_id = request[REQUEST_ID]
+    try:
+        return await handler(request)
+    except StenoboxError as error:
+        if request.get(STARTED):
+            raise
+        if error.status >= 500:
+            log.warning("refused", code=error.code)
+        return problems.render(problems.problem_of(error), request_id)
+    except web.HTTPException as error:
+        return problems.render(problems.problem_of_http(error), request_id)
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        log.exception("unexpected_error", error)  # noqa: PLE1205  # an EventLogger
+        if request.get(STARTED):
+            raise
+        return problems.render(problems.problem_of(InternalError(request_id=request_id)), request_id)
+
+
+@web.middleware
+async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let through only what the table of routes allows this caller; see `rules.py`."""
+    settings = request.app[SETTINGS]
+    if is_loopback(settings.listen.host) and not is_control(request):
+        refuse_foreign_host(request, settings.listen.names)
+    rule = rule_of(request)
+    who = Who.SIGNED_IN if rule is None else rule.who
+    before_setup = rule is not None and rule.before_setup
+    if request.match_info.http_exception is not None:
+        # No such route, or not with this method: says so to everybody, since the table is no secret.
+        who = Who.ANYONE
+    elif rule is None:
+        raise NotSignedIn
+    identity = await _caller(request, who)
+    local = identity is not None and identity.via == "local"
+    if not before_setup and not local and await request.app[SETUP].needed():
+        raise SetupRequired
+    if identity is None or identity.via == "session":
+        refuse_cross_site(request)
+    allow(who, identity)
+    if identity is not None:
+        request[IDENTITY] = identity
+    return await handler(request)
+
+
+async def _caller(request: web.Request, who: Who) -> Identity | None:
+    """On a route for anyone a bad key does no harm: a probe answers whatever was sent along."""
+    try:
+        return await identify(request)
+    except NotSignedIn:
+        if who is Who.ANYONE:
+            return None
+        raise
+
+
+async def mark_started(request: web.Request, _response: web.StreamResponse) -> None:
+    """Signal `on_response_prepare`: from here on the answer can only be cut off."""
+    request[STARTED] = True

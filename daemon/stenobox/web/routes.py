@@ -1,0 +1,77 @@
+"""The table of routes: what there is, and who may call it. There is no other way in."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from stenobox.web import (
+    admin,
+    auth,
+    catalogue,
+    events,
+    jobs,
+    machine,
+    pages,
+    recordings,
+    transcripts,
+    uploads,
+)
+from stenobox.web.rules import Route, Who
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", pages.index, Who.ANYONE, before_setup=True),
+    Route("GET", "/setup", pages.index, Who.ANYONE, before_setup=True),
+    Route("GET", "/favicon.ico", pages.favicon, Who.ANYONE, before_setup=True),
+    Route("GET", "/static/{name:.+}", pages.static, Who.ANYONE, before_setup=True),
+    Route("GET", "/livez", machine.livez, Who.ANYONE, before_setup=True),
+    Route("GET", "/readyz", machine.readyz, Who.ANYONE, before_setup=True),
+    # Open to anyone only with metrics.public; the handler checks.
+    Route("GET", "/metrics", machine.metrics, Who.ANYONE, before_setup=True),
+    Route("GET", "/api/setup", auth.setup_state, Who.ANYONE, before_setup=True),
+    Route("POST", "/api/setup", auth.setup, Who.ANYONE, before_setup=True),
+    Route("POST", "/api/auth/login", auth.login, Who.ANYONE),
+    Route("POST", "/api/auth/logout", auth.logout, Who.ANYONE),
+    Route("GET", "/api/auth/me", auth.me, Who.SIGNED_IN),
+    Route("POST", "/api/auth/password", auth.change_password, Who.SIGNED_IN),
+    Route("GET", "/api/models", catalogue.models, Who.SIGNED_IN),
+    Route("POST", "/api/jobs", uploads.create_jobs, Who.WRITER, expects_body=True),
+    Route("GET", "/api/jobs", jobs.list_jobs, Who.SIGNED_IN),
+    Route("GET", "/api/jobs/{id}", jobs.get_job, Who.SIGNED_IN),
+    Route("DELETE", "/api/jobs/{id}", jobs.delete_job, Who.WRITER),
+    Route("POST", "/api/jobs/{id}/cancel", jobs.cancel_job, Who.WRITER),
+    Route("POST", "/api/jobs/{id}/retry", jobs.retry_job, Who.WRITER),
+    Route("POST", "/api/jobs/{id}/priority", jobs.set_priority, Who.WRITER),
+    Route("GET", "/api/jobs/{id}/transcript", transcripts.transcript, Who.SIGNED_IN),
+    Route("GET", "/api/recordings/{id}", recordings.recording, Who.SIGNED_IN),
+    Route("GET", "/api/recordings/{id}/audio", recordings.audio, Who.SIGNED_IN),
+    Route("GET", "/api/events", events.events, Who.SIGNED_IN, stream=True),
+    Route("GET", "/api/keys", admin.list_keys, Who.SIGNED_IN),
+    Route("POST", "/api/keys", admin.create_key, Who.SIGNED_IN),
+    Route("DELETE", "/api/keys/{id}", admin.revoke_key, Who.SIGNED_IN),
+    Route("GET", "/api/users", admin.list_users, Who.ADMIN),
+    Route("POST", "/api/users", admin.add_user, Who.ADMIN),
+    Route("POST", "/api/users/{name}/password", admin.reset_password, Who.ADMIN),
+    Route("DELETE", "/api/users/{name}", admin.remove_user, Who.ADMIN),
+    Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN),
+    Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN),
+)
+
+_BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route in ROUTES}
+
+
+def add_routes(app: web.Application) -> None:
+    """Build the router from the table. A GET is also answered to HEAD, except where the answer never ends."""
+    for route in ROUTES:
+        expect = uploads.expect_after_checks if route.expects_body else None
+        app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)
+        if route.method == hdrs.METH_GET and not route.stream:
+            app.router.add_route(hdrs.METH_HEAD, route.path, route.handler)
+
+
+def rule_of(request: web.Request) -> Route | None:
+    """The line of the table that this request matched; None when there is none."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
+    return _BY_ENDPOINT.get((method, resource.canonical))

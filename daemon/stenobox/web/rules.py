@@ -1,0 +1,56 @@
+"""Who may call what. A route that is not in the table of `routes.py` is refused to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from aiohttp import web
+
+from stenobox.errors import Forbidden, NotSignedIn
+from stenobox.types import Identity, Role
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Who(Enum):
+    """`WRITER` is a user or an admin on the network: the operator's socket has no account that could own a
+    job.
+    """
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    WRITER = "user or admin"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table. `before_setup`: also while the box has no user. `stream`: never answered to
+    HEAD.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    who: Who
+    before_setup: bool = False
+    stream: bool = False
+    expects_body: bool = False
+
+
+def allow(who: Who, identity: Identity | None) -> None:
+    """Raises NotSignedIn or Forbidden."""
+    if who is Who.ANYONE:
+        return
+    if identity is None:
+        raise NotSignedIn
+    role = identity.user.role
+    allowed = {
+        Who.SIGNED_IN: True,
+        Who.WRITER: role in (Role.ADMIN, Role.USER) and identity.via != "local",
+        Who.ADMIN: role is Role.ADMIN,
+    }
+    if not allowed[who]:
+        raise Forbidden(role=role.value)

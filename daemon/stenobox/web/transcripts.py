@@ -1,0 +1,25 @@
+"""`GET /api/jobs/{id}/transcript`: the text in the format that was asked for."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from stenobox.errors import InvalidRequest
+from stenobox.exports import FORMATS, render
+from stenobox.web.disposition import attachment
+from stenobox.web.keys import JOBS, TRANSCRIPTS, identity_of
+
+
+async def transcript(request: web.Request) -> web.Response:
+    """Query: `format` (json), `download=1` for an attachment named like the recording."""
+    kind = request.query.get("format", "json")
+    if kind not in FORMATS:
+        raise InvalidRequest(problem=f"The format is one of: {', '.join(FORMATS)}.")
+    identity = identity_of(request)
+    job_id = request.match_info["id"]
+    body, media_type, extension = render(await request.app[TRANSCRIPTS].get(job_id, identity), kind)
+    headers = {hdrs.CONTENT_TYPE: media_type}
+    if request.query.get("download") == "1":
+        job = await request.app[JOBS].get(job_id, identity)
+        headers[hdrs.CONTENT_DISPOSITION] = attachment(job.filename, extension)
+    return web.Response(body=body, headers=headers)
