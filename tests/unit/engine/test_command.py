@@ -1,4 +1,4 @@
-"""`python -m whisper_onnx transcribe`: the transcript on stdout, what went wrong on stderr and in the code."""
+"""`python -m whisper_onnx transcribe`: the transcript on stdout, errors on stderr and in the exit code."""
 
 from __future__ import annotations
 
