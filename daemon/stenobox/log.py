@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import msgspec
 
@@ -88,7 +88,7 @@ def bound(*, request: str | None = None, job: str | None = None) -> Iterator[Non
 
 def configure(level: str, format: Literal["json", "text"]) -> None:
     """Send all logs of the process to stderr in this format. May be called again; the last call holds."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = QuietHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, JsonFormatter | TextFormatter)]:
@@ -156,6 +156,13 @@ def _error(error: BaseException) -> dict[str, Any]:
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     return entry
+
+
+class QuietHandler(logging.StreamHandler[TextIO]):
+    """Writes lines; one that cannot be written is lost, since logging's own report would print its values."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        del record
 
 
 class JsonFormatter(logging.Formatter):
