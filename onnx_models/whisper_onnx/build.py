@@ -94,6 +94,7 @@ def _write_graphs(
         data = model.SerializeToString(deterministic=True)
         _write(folder / f"{role}.onnx", data)
         files[f"{role}.onnx"] = FileEntry(hashlib.sha256(data).hexdigest(), len(data))
+        del model, data  # before the next graph is made: each holds as much as the weights
     return files
 
 

@@ -83,6 +83,9 @@ class Runtime:
         """
         self._check_slots(slots)
         mel = self._checked_mel(mel, len(slots))
+        for slot in slots:
+            self._encoded[slot] = False  # stays so if the run fails: the caches are then undefined
+            self._lengths[slot] = 0
         for start, stop in _contiguous(slots, _ENCODE_TOGETHER[self.provider]):
             lo, hi = slots[start], slots[start] + (stop - start)
             binding = self._encoder.io_binding()
@@ -93,7 +96,6 @@ class Runtime:
             self._encoder.run_with_iobinding(binding)
         for slot in slots:
             self._encoded[slot] = True
-            self._lengths[slot] = 0
 
     def encoder_output(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """The encoder's last hidden state of (n, n_mels, 3000) windows, (n, 1500, state); fills no slot."""

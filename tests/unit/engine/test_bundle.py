@@ -96,6 +96,13 @@ def test_a_build_never_replaces_what_exists(folder: Path, checkpoint: Path, tmp_
     assert file.read_text() == "kept"
 
 
+def test_an_empty_folder_that_exists_becomes_the_bundle(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    assert build(checkpoint, tmp_path / "made").folder == tmp_path / "made"
+    assert verify_bundle(tmp_path / "made") == []
+    assert oct((tmp_path / "made").stat().st_mode & 0o777) == "0o755"  # the service's user can read it
+
+
 def test_a_target_that_is_not_known_is_refused_with_those_that_are(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="cpu-fp32, cuda-fp16"):
         build(checkpoint, tmp_path / "new", target="tpu-fp8")

@@ -6,6 +6,7 @@ shape and needs no file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -49,7 +50,11 @@ def arrays(name: str) -> dict[str, NDArray[Any]]:
 
 
 def audio(name: str) -> NDArray[np.float32]:
-    samples, rate = soundfile.read(SPEECH / INDEX["recordings"][name]["file"], dtype="float32")
+    path = SPEECH / INDEX["recordings"][name]["file"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == INDEX["recordings"][name]["audio_sha256"], (
+        f"{path.name} has changed; run tests/golden/record.py again"
+    )
+    samples, rate = soundfile.read(path, dtype="float32")
     assert rate == 16_000
     return np.asarray(samples)
 
@@ -69,7 +74,7 @@ def forced(runtime: Runtime, slot: int, tokens: list[int], first: int) -> Iterat
 def test_the_golden_files_hold_several_recordings_with_text_and_one_of_several_windows() -> None:
     segments = [recording["segments"] for recording in INDEX["recordings"].values()]
     assert sum(any(segment["text"].strip() for segment in each) for each in segments) >= 3
-    assert any(len({segment["seek"] for segment in each}) >= 3 for each in segments)
+    assert any(len({segment["seek"] for segment in each}) >= 2 for each in segments)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
