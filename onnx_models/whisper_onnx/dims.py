@@ -84,7 +84,10 @@ class Dims:
         for side in ("audio", "text"):
             state, heads = getattr(self, f"n_{side}_state"), getattr(self, f"n_{side}_head")
             if state % heads or (state // heads) % 2:
-                raise ValueError(f"n_{side}_state {state} does not divide into {heads} heads of even size")
+                raise ValueError(
+                    f"n_{side}_head is {heads}: n_{side}_state {state} does not divide into so many heads "
+                    "of even size"
+                )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:
