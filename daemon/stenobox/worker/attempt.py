@@ -7,7 +7,6 @@ is lost and nothing is written. The scratch file is gone in every case.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -31,6 +30,7 @@ from stenobox.errors import (
 )
 from stenobox.events import EventHub
 from stenobox.jobs import Jobs
+from stenobox.log import bound, get_logger
 from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
@@ -44,7 +44,7 @@ from whisper_onnx import OptionsError, Progress, TranscribeOptions, Transcriptio
 DISK_RETRY_SECONDS = 5.0
 NEW_LENGTH_SECONDS = 0.05  # a smaller difference to the recording's known length is not worth a write
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ class Attempt:
 
     async def run(self) -> Outcome:
         """Returns how it ended. Raises only what is a fault of ours, and CancelledError when cancelled."""
+        with bound(job=self._lease.job.id):
+            return await self._run()
+
+    async def _run(self) -> Outcome:
         outcome = Outcome.LOST
         try:
             outcome = await self._guarded()
@@ -88,7 +92,7 @@ class Attempt:
         finally:
             await finish(asyncio.to_thread(self._scratch.unlink, missing_ok=True))
             self._tools.observer.attempt_ended(outcome, time.monotonic() - self._started)
-            log.info("attempt ended", extra={"job_id": self._lease.job.id, "outcome": outcome.value})
+            log.info("attempt_ended", attempt=self._lease.attempt, outcome=outcome.value)
         return outcome
 
     async def _guarded(self) -> Outcome:
@@ -99,11 +103,11 @@ class Attempt:
         except Unavailable as error:
             # A full disk, or a model that is being replaced: true now, perhaps not later, and not the job's
             # fault.
-            log.warning("attempt put off", extra={"job_id": self._lease.job.id, "code": error.code})
+            log.warning("attempt_put_off", code=error.code)
             await self._give_back(patient=True)
             return Outcome.RELEASED
         except StenoboxError as error:
-            log.warning("attempt failed", extra={"job_id": self._lease.job.id, "code": error.code})
+            log.warning("attempt_failed", code=error.code)
             return await self._record(error)
         return Outcome.DONE
 
@@ -175,7 +179,7 @@ class Attempt:
             return error
         if isinstance(error, OptionsError):
             return _wrong_option(error, self._lease.job.options)
-        log.error("the speech engine failed", extra={"job_id": self._lease.job.id}, exc_info=error)
+        log.exception("engine_failed", error)  # noqa: PLE1205  # an EventLogger
         return EngineFailed()
 
     def _show(self, news: list[Progress]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from stenobox.config import Settings
 from stenobox.errors import LeaseLost, StenoboxError, Unavailable
 from stenobox.events import EventHub
 from stenobox.jobs import Jobs
+from stenobox.log import bound, get_logger
 from stenobox.models import ModelStore
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
@@ -28,7 +28,7 @@ RENEWALS_PER_LEASE = 3
 STUCK_SECONDS = 300.0
 """An engine that has been in one step for so long will not come back: a hung driver, most likely."""
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # The worker listens to everybody's jobs.
 _EVERYBODY = Identity(User(id=0, name="worker", role=Role.ADMIN, disabled=False, created_at=0.0), via="local")
@@ -112,12 +112,12 @@ class Worker:
             self._working = False
 
     async def _warm(self) -> None:
-        """Have the default model ready; when that fails the box says why, and stays up for everything else."""
+        """Have the default model ready; when that fails the box says why, and stays up for the rest."""
         try:
             await self._engine.warm(None)
         except StenoboxError as error:
             self._problem = error.detail
-            log.error("the default model is not usable", extra={"code": error.code})
+            log.error("default_model_unusable", code=error.code)
         else:
             self._problem = ""
 
@@ -172,7 +172,8 @@ class Worker:
             except LeaseLost:
                 self._stop(attempt)
             except Unavailable:
-                log.warning("a lease could not be renewed", extra={"job_id": lease.job.id})
+                with bound(job=lease.job.id):
+                    log.warning("lease_not_renewed")
 
     async def _hear_cancellations(self) -> None:
         """A person cancels: stop at once, without waiting for the next write to find the lease lost."""
