@@ -1,0 +1,112 @@
+"""The real application in this process: real SQLite, real worker, real model, on a free loopback port.
+
+Blocking calls of ours on the event loop raise while it runs (blockbuster), so a handler that blocks fails
+its test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientResponse, CookieJar, FormData, web
+from aiohttp.test_utils import TestClient, TestServer
+from blockbuster import blockbuster_ctx
+
+from harness.daemon import ADMIN, PASSWORD
+from stenobox.app import build
+from stenobox.config import ModelsSettings, Settings, UploadsSettings
+from stenobox.types import Role
+from stenobox.web.keys import ACCOUNTS, SETUP
+
+
+def settings_for(data: Path, model: Path | None = None, **sections: Any) -> Settings:
+    """Settings for tests: one thread, no disk reserve. `sections` replace parts, as
+    `uploads=UploadsSettings(...)`.
+    """
+    settings = Settings(
+        data=data,
+        models=ModelsSettings(path=(model,) if model else (), threads=1, slots=2),
+        uploads=UploadsSettings(reserve_bytes=0),
+    )
+    return dataclasses.replace(settings, **sections)
+
+
+class Person:
+    """Somebody who calls the API: nobody, by key, or by session cookie (then it acts like a browser)."""
+
+    def __init__(self, client: TestClient[web.Request, web.Application], headers: Mapping[str, str]) -> None:
+        self.client = client
+        self.headers = dict(headers)
+
+    async def call(self, method: str, path: str, **options: Any) -> ClientResponse:
+        headers = self.headers | dict(options.pop("headers", {}))
+        answer = await self.client.request(method, path, headers=headers, allow_redirects=False, **options)
+        await answer.read()
+        return answer
+
+    async def get(self, path: str, **options: Any) -> ClientResponse:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> ClientResponse:
+        return await self.call("POST", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> ClientResponse:
+        return await self.call("DELETE", path, **options)
+
+    async def upload(self, content: bytes, filename: str = "talk.wav", **fields: str) -> ClientResponse:
+        """POST /api/jobs with the fields first and then one file."""
+        form = FormData(default_to_multipart=True)
+        for name, value in fields.items():
+            form.add_field(name, value)
+        form.add_field("file", content, filename=filename)
+        return await self.post("/api/jobs", data=form)
+
+
+class Box:
+    """The running application and ways to be somebody."""
+
+    def __init__(self, app: web.Application, client: TestClient[web.Request, web.Application]) -> None:
+        self.app = app
+        self.client = client
+        self.nobody = Person(client, {})
+
+    async def set_up(self) -> Person:
+        """Make the first administrator through the link's token."""
+        body = {"token": self.app[SETUP].issue(), "name": ADMIN, "password": PASSWORD}
+        answer = await self.nobody.post("/api/setup", json=body)
+        assert answer.status == 201, await answer.text()
+        return await self.by_key(ADMIN)
+
+    async def add(self, name: str, role: Role) -> Person:
+        """A new account, called by a key of its own."""
+        await self.app[ACCOUNTS].add_user(name, role, PASSWORD)
+        return await self.by_key(name)
+
+    async def by_key(self, name: str) -> Person:
+        _info, secret = await self.app[ACCOUNTS].create_key(name, "test")
+        return Person(self.client, {"Authorization": f"Bearer {secret}"})
+
+    async def by_session(self, name: str, password: str = PASSWORD) -> Person:
+        """Signed in like a browser: the cookie goes with every call."""
+        answer = await self.nobody.post("/api/auth/login", json={"name": name, "password": password})
+        assert answer.status == 200, await answer.text()
+        cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in answer.cookies.values())
+        return Person(self.client, {"Cookie": cookies})
+
+
+@contextlib.asynccontextmanager
+async def running_box(settings: Settings) -> AsyncIterator[Box]:
+    """Start the application, and stop it afterwards."""
+    with blockbuster_ctx("stenobox"):
+        app = build(settings)
+        # DummyCookieJar would do too, but hides Set-Cookie from answers; nothing is ever sent from this jar.
+        client = TestClient(TestServer(app), cookie_jar=CookieJar())
+        await client.start_server()
+        try:
+            yield Box(app, client)
+        finally:
+            await client.close()
