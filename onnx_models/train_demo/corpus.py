@@ -1,11 +1,12 @@
 """The training corpus: utterances synthesised ahead of time, so that training never waits for a voice.
 
-A corpus is two files in the work folder: ``NAME.pcm`` (int16 samples at 16 kHz, end to end) and ``NAME.json`` (one
-entry an utterance).  The same seed gives the same corpus.
+A corpus is two files in the work folder: ``NAME.pcm`` (int16 samples at 16 kHz, end to end) and
+``NAME.json`` (one entry an utterance).  The same seed gives the same corpus.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import os
@@ -78,7 +79,10 @@ def make_corpus(folder: Path, options: CorpusOptions, name: str = "corpus") -> N
     jobs = [(options.seed, index, index < options.espeak) for index in range(total)]
     entries: list[tuple[object, ...]] = []
     start = 0
-    with (folder / f"{name}.pcm").open("wb") as file, multiprocessing.Pool(os.cpu_count(), _start_worker) as pool:
+    with (
+        (folder / f"{name}.pcm").open("wb") as file,
+        multiprocessing.Pool(os.cpu_count()) as pool,
+    ):
         for kind, spoken in pool.imap(_speak_one, jobs, chunksize=16):
             if spoken is None:
                 continue
@@ -91,14 +95,8 @@ def make_corpus(folder: Path, options: CorpusOptions, name: str = "corpus") -> N
     temporary.replace(description)
 
 
-_espeak: EspeakNg
-_variants: list[str]
-
-
-def _start_worker() -> None:
-    global _espeak, _variants  # one engine a process: the library's own state is global
-    _espeak = EspeakNg()
-    _variants = espeak_variants()
+_process_espeak = functools.cache(EspeakNg)  # one a process: the library's own state is global
+_process_variants = functools.cache(espeak_variants)
 
 
 def _speak_one(job: tuple[int, int, bool]) -> tuple[Kind, Utterance | None]:
@@ -108,7 +106,7 @@ def _speak_one(job: tuple[int, int, bool]) -> tuple[Kind, Utterance | None]:
     text = Grammar(rng.randrange(1 << 62)).draw(kind, held_out=False)
     try:
         if by_espeak:
-            spoken = _espeak.speak(text, random_espeak_voice(rng, _variants))
+            spoken = _process_espeak().speak(text, random_espeak_voice(rng, _process_variants()))
         else:
             spoken = flite_speak(text, random_flite_voice(rng))
     except SpeechError:

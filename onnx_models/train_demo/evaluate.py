@@ -1,13 +1,15 @@
 """Measures a trained model on held-out recordings: ``python -m train_demo.evaluate --work FOLDER``.
 
-The figures are word error by kind of sentence, long recordings with pauses, times, and what comes out of sounds that
-are not speech, all through ``transcribe`` with its default options.  They go to ``figures.json`` in the work folder.
+The figures are word error by kind of sentence, long recordings with pauses, times, and what comes out of
+sounds that are not speech, all through ``transcribe`` with its default options.  They go to
+``figures.json`` in the work folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import json
 import statistics
 import time
@@ -39,14 +41,14 @@ class Segment:
 
 
 class Transcriber(Protocol):
-    """Anything that turns samples at 16 kHz into segments with ``transcribe``'s default options, or with some set."""
+    """Turns samples at 16 kHz into segments, with ``transcribe``'s default options but for those given."""
 
     def __call__(self, audio: Samples, **options: Any) -> list[Segment]: ...
 
 
 def openai_whisper(checkpoint: Path) -> Transcriber:
     """A checkpoint through openai-whisper."""
-    import whisper
+    import whisper  # noqa: PLC0415 - only one of the two engines need be there
 
     model = whisper.load_model(str(checkpoint), device="cpu").float()
 
@@ -59,7 +61,7 @@ def openai_whisper(checkpoint: Path) -> Transcriber:
 
 def onnx_bundle(folder: Path) -> Transcriber:
     """An exported bundle through this project's own engine."""
-    from whisper_onnx import WhisperModel
+    from whisper_onnx import WhisperModel  # noqa: PLC0415 - as above
 
     model = WhisperModel(folder)
 
@@ -115,7 +117,9 @@ class Errors:
             if errors:
                 figures[f"{name}_median_s"] = round(statistics.median(errors), 3)
                 figures[f"{name}_worst_s"] = round(max(errors), 3)
-                figures[f"{name}_within_0.3_s_percent"] = round(100 * float(np.mean(np.array(errors) <= NEAR_S)), 1)
+                figures[f"{name}_within_0.3_s_percent"] = round(
+                    100 * float(np.mean(np.array(errors) <= NEAR_S)), 1
+                )
         return figures
 
 
@@ -161,15 +165,15 @@ def sounds_without_speech() -> dict[str, Samples]:
     """Sounds that should give no text, by name."""
     rng = np.random.default_rng(0)
 
-    def times(seconds: float) -> Samples:
-        return (np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE).astype(np.float32)
-
     def sines(seconds: float, level: float, *frequencies: float) -> Samples:
-        return np.sum([level * np.sin(2 * np.pi * f * times(seconds)) for f in frequencies], axis=0).astype(np.float32)
+        angles = 2 * np.pi * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        return np.asarray(sum(level * np.sin(angles * frequency) for frequency in frequencies), np.float32)
 
     sounds = {f"silence {s} s": np.zeros(s * SAMPLE_RATE, np.float32) for s in (1, 5, 30, 75)}
     for s, level in ((5, 0.01), (30, 0.003), (45, 0.03), (5, 0.2), (10, 3e-5)):
-        sounds[f"white noise {s} s level {level}"] = level * rng.standard_normal(s * SAMPLE_RATE).astype(np.float32)
+        sounds[f"white noise {s} s level {level}"] = level * rng.standard_normal(s * SAMPLE_RATE).astype(
+            np.float32
+        )
     for base in (50, 60, 100):
         for level in (0.01, 0.1):
             sounds[f"hum {base} Hz level {level}"] = sines(5, level, base)
@@ -215,7 +219,9 @@ def evaluate(transcribe: Transcriber, clips: int, passages: int, seed: int, show
 
     figures: dict[str, Any] = {"seed": seed, "held_out_voices": list(ESPEAK_HELD_OUT_VARIANTS)}
     by_kind = {kind: drawn(index, clips, clip(kind)) for index, kind in enumerate(KINDS)}
-    ordinary = [recording for pair in zip(by_kind["sentence"], by_kind["digits"], strict=True) for recording in pair]
+    ordinary = [
+        recording for pair in zip(by_kind["sentence"], by_kind["digits"], strict=True) for recording in pair
+    ]
     figures["clips"] = {kind: measure(transcribe, by_kind[kind], shown(kind)) for kind in KINDS}
     for ratio_db in (15, 5):
         noised = [noisy(recording, ratio_db, index) for index, recording in enumerate(ordinary[: clips // 2])]
@@ -229,7 +235,9 @@ def evaluate(transcribe: Transcriber, clips: int, passages: int, seed: int, show
     }
     figures["passages of 90 s"] = {}
     for index, (name, pauses) in enumerate(styles.items()):
-        recordings = drawn(10 + index, passages, lambda held_out, pauses=pauses: held_out.passage(90, pauses))
+        recordings = drawn(
+            10 + index, passages, functools.partial(HeldOut.passage, seconds=90, pauses=pauses)
+        )
         figures["passages of 90 s"][name] = measure(transcribe, recordings, shown(name))
         if index == 0:
             unconditioned = measure(transcribe, recordings, condition_on_previous_text=False)
@@ -242,14 +250,20 @@ def evaluate(transcribe: Transcriber, clips: int, passages: int, seed: int, show
 def main() -> None:
     """Reads the command line, measures, writes and prints the figures."""
     parser = argparse.ArgumentParser(description="Measures the demonstration model on held-out recordings.")
-    parser.add_argument("--work", type=Path, required=True, help="folder with demo.pt; figures.json goes there")
-    parser.add_argument("--bundle", type=Path, help="measure this exported bundle through whisper_onnx instead")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder with demo.pt; figures.json goes there"
+    )
+    parser.add_argument(
+        "--bundle", type=Path, help="measure this exported bundle through whisper_onnx instead"
+    )
     parser.add_argument("--clips", type=int, default=200, help="clips of each kind")
     parser.add_argument("--passages", type=int, default=6, help="recordings of 90 s of each style")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--show", action="store_true", help="print every recording with errors")
     arguments = parser.parse_args()
-    transcribe = onnx_bundle(arguments.bundle) if arguments.bundle else openai_whisper(arguments.work / "demo.pt")
+    transcribe = (
+        onnx_bundle(arguments.bundle) if arguments.bundle else openai_whisper(arguments.work / "demo.pt")
+    )
     figures = evaluate(transcribe, arguments.clips, arguments.passages, arguments.seed, arguments.show)
     figures["engine"] = "whisper_onnx" if arguments.bundle else "openai-whisper"
     text = json.dumps(figures, indent=2)

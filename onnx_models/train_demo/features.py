@@ -31,18 +31,19 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(samples, N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][: len(samples) // HOP]
     power = np.abs(np.fft.rfft(frames * _hann(), axis=1).astype(np.complex64)) ** 2
-    return np.log10(np.maximum(power @ mel_filters().T, 10.0**QUIETEST))
+    return np.asarray(np.log10(np.maximum(power @ mel_filters().T, 10.0**QUIETEST)), np.float32)
 
 
 def scaled(mel: NDArray[np.float32], loudest: float) -> NDArray[np.float32]:
     """The features as the model gets them, for a recording whose loudest log10 power is ``loudest``."""
-    return (np.maximum(mel, loudest - DYNAMIC_RANGE) + 4.0) / 4.0
+    return ((np.maximum(mel, loudest - DYNAMIC_RANGE) + 4.0) / 4.0).astype(np.float32)
 
 
 def patches(mel: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """What the convolutions see at these positions of a window's features: (3000, 80) to (len(positions), 5 * 80)."""
+    """What the convolutions see at these positions of a window (3000, 80): (len(positions), 5 * 80)."""
     padded = np.pad(mel, ((2, 3), (0, 0)))
-    return padded[2 * positions[:, None] + np.arange(PATCH_FRAMES)].reshape(len(positions), -1)
+    seen: NDArray[np.float32] = padded[2 * positions[:, None] + np.arange(PATCH_FRAMES)]
+    return seen.reshape(len(positions), -1)
 
 
 @functools.cache

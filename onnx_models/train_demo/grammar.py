@@ -2,12 +2,12 @@
 
 Three kinds of sentence are drawn:
 
-``sentence``  office English from the templates below, such as "Please send the new report to Anna on Monday."
+``sentence``  office English from the templates below: "Please send the new report to Anna on Monday."
 ``digits``    one to ten digits, such as "Seven zero three."
-``list``      words of the vocabulary in random order.  They make sure that words are heard rather than guessed
-              from their neighbours; they serve training and are reported separately as a stress figure.
+``list``      words of the vocabulary in random order.  They make sure that words are heard rather than
+              guessed from their neighbours; they serve training, and are reported apart as a stress figure.
 
-A sentence belongs to the held-out side by its hash alone, whoever draws it, so training never meets a held-out one.
+A sentence belongs to the held-out side by its hash alone, whoever draws it, so training never meets it.
 Only the standard library is needed here, so tests and tools may import this module freely.
 """
 
@@ -26,44 +26,52 @@ Kind = Literal["sentence", "digits", "list"]
 HELD_OUT_ONE_IN = 12
 """One sentence in twelve is held out."""
 
-DIGITS = "zero one two three four five six seven eight nine".split()
-TEENS = "ten eleven twelve fifteen".split()
-TENS = "twenty thirty forty fifty".split()
-NAMES = "Anna David Maria Peter Sarah John Emma Thomas".split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = "January February March April May June July August September October November December".split()
-THINGS = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+DIGITS = _words("zero one two three four five six seven eight nine")
+TEENS = _words("ten eleven twelve fifteen")
+TENS = _words("twenty thirty forty fifty")
+NAMES = _words("Anna David Maria Peter Sarah John Emma Thomas")
+DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
+MONTHS = _words("January February March April May June July August September October November December")
+THINGS = _words(
     "report letter message order package ticket book picture key phone computer printer camera table chair "
     "coffee plan list bag box card paper lamp"
-).split()
-THINGS_COUNTED = "books tickets letters chairs boxes bags orders messages pictures".split()
-SYSTEMS = "server network system door window light machine heating".split()
-PLACES = "office kitchen garden station school market library hotel hospital bank house city".split()
-EVENTS = "meeting lunch dinner training call visit lesson".split()
-TRANSPORT = "train bus car taxi plane".split()
-PEOPLE = "doctor teacher customer manager driver team".split()
-QUANTITIES = "price number name color size weather answer problem question".split()
-VERBS_THING = "send read write check bring find print clean move sell buy show copy sign repair take keep".split()
-VERBS_SYSTEM = "open close start stop check repair watch".split()
-VERBS_PERSON = "call help ask meet visit thank".split()
-ADJECTIVES_THING = "red blue green yellow black white small big new old long short good cheap heavy".split()
-ADJECTIVES_STATE = "open ready quiet broken late early empty full busy free warm cold clean slow fast".split()
-ORDINALS = "first second third last next".split()
-CONNECTING = (
-    "after afternoon again and are at be because before behind but can day did evening every for has have here I "
-    "if in is left minutes morning my need next no not now of off on our please right room the there they this to "
-    "today tomorrow turn under want was we week what when where who will with yes yesterday you your"
-).split()
+)
+THINGS_COUNTED = _words("books tickets letters chairs boxes bags orders messages pictures")
+SYSTEMS = _words("server network system door window light machine heating")
+PLACES = _words("office kitchen garden station school market library hotel hospital bank house city")
+EVENTS = _words("meeting lunch dinner training call visit lesson")
+TRANSPORT = _words("train bus car taxi plane")
+PEOPLE = _words("doctor teacher customer manager driver team")
+QUANTITIES = _words("price number name color size weather answer problem question")
+VERBS_THING = _words(
+    "send read write check bring find print clean move sell buy show copy sign repair take keep"
+)
+VERBS_SYSTEM = _words("open close start stop check repair watch")
+VERBS_PERSON = _words("call help ask meet visit thank")
+ADJECTIVES_THING = _words("red blue green yellow black white small big new old long short good cheap heavy")
+ADJECTIVES_STATE = _words("open ready quiet broken late early empty full busy free warm cold clean slow fast")
+SOON = ("today", "tomorrow", "now", "again", "next week", "every day", "tomorrow morning")
+ORDINALS = _words("first second third last next")
+CONNECTING = _words(
+    "after afternoon again and are at be because before behind but can day did evening every for has have "
+    "here I if in is left minutes morning my need next no not now of off on our please right room the "
+    "there they this to today tomorrow turn under want was we week what when where who will with yes "
+    "yesterday you your"
+)
 
 
 def _distinct(*groups: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for group in groups for word in group))
 
 
-VOCABULARY = _distinct(
-    DIGITS, TEENS, TENS, NAMES, DAYS, MONTHS, THINGS, THINGS_COUNTED, SYSTEMS, PLACES, EVENTS, TRANSPORT, PEOPLE, QUANTITIES,
-    VERBS_THING, VERBS_SYSTEM, VERBS_PERSON, ADJECTIVES_THING, ADJECTIVES_STATE, ORDINALS, CONNECTING,
-)  # fmt: skip
+VOCABULARY = _distinct( DIGITS, TEENS, TENS, NAMES, DAYS, MONTHS, THINGS, THINGS_COUNTED, SYSTEMS, PLACES,
+EVENTS, TRANSPORT, PEOPLE, QUANTITIES, VERBS_THING, VERBS_SYSTEM, VERBS_PERSON, ADJECTIVES_THING,
+ADJECTIVES_STATE, ORDINALS, CONNECTING, )  # fmt: skip
 """Every word that can occur, in the case it has in the middle of a sentence."""
 
 
@@ -109,7 +117,7 @@ class Grammar:
         )
 
     def draw(self, kind: Kind, held_out: bool) -> str:
-        """A sentence of this kind from the held-out or the training side: capitalised, with its final mark."""
+        """A sentence of the held-out or the training side: capitalised, with its final mark."""
         while True:
             text = self._draw(kind)
             if is_held_out(text) == held_out:
@@ -132,7 +140,12 @@ class Grammar:
 
     def _number(self) -> str:
         return self._one(
-            (self._one(DIGITS[1:]), self._one(TEENS), f"{self._one(TENS)} {self._one(DIGITS[1:])}", self._one(TENS))
+            (
+                self._one(DIGITS[1:]),
+                self._one(TEENS),
+                f"{self._one(TENS)} {self._one(DIGITS[1:])}",
+                self._one(TENS),
+            )
         )
 
     def _hour(self) -> str:
@@ -147,7 +160,7 @@ class Grammar:
             (
                 f"on {self._one(DAYS)}",
                 f"on {self._one(DAYS)} {self._one(['morning', 'afternoon', 'evening'])}",
-                f"{self._one(['today', 'tomorrow', 'now', 'again', 'next week', 'every day', 'tomorrow morning'])}",
+                self._one(SOON),
                 f"in {self._one(MONTHS)}",
                 f"at {self._hour()}",
                 f"{self._one(['before', 'after'])} the {self._one(EVENTS)}",
@@ -161,7 +174,9 @@ class Grammar:
                 f"{preposition} the {self._one(PLACES)}",
                 f"{preposition} the {self._one(PLACES)}",
                 f"in room {self._number()}",
-                self._one(["here", "there", "on the left", "on the right", "on the table", "under the chair"]),
+                self._one(
+                    ["here", "there", "on the left", "on the right", "on the table", "under the chair"]
+                ),
             )
         )
 
@@ -201,7 +216,7 @@ class Grammar:
 
 
 def is_held_out(text: str) -> bool:
-    """Whether the sentence belongs to the held-out side.  Those of one or two words always train: there are few."""
+    """Whether a sentence is on the held-out side.  Those of one or two words, being few, always train."""
     words = words_of(text)
     if len(words) < 3:
         return False

@@ -1,7 +1,7 @@
 """Held-out recordings: sentences and voices that training never meets.
 
-``python -m train_demo.held_out FOLDER`` writes the handful of recordings that the tests keep.  They come straight from
-the seed: nobody chose them by how well a model does on them.
+``python -m train_demo.held_out FOLDER`` writes the handful of recordings that the tests keep.  They come
+straight from the seed: nobody chose them by how well a model does on them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class HeldOut:
 
     def clip(self, kind: Kind) -> Recording:
         """One sentence by a held-out voice with 0.1-0.9 s of silence before and after it."""
-        return self._placed([(self._rng.uniform(0.1, 0.9), self._utterance(kind))], self._rng.uniform(0.1, 0.9))
+        return self._placed(
+            [(self._rng.uniform(0.1, 0.9), self._utterance(kind))], self._rng.uniform(0.1, 0.9)
+        )
 
     def passage(self, seconds: float, pauses: Pauses) -> Recording:
         """Sentences and digits by changing held-out voices, filling this time."""

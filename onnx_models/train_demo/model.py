@@ -1,24 +1,25 @@
 """The model in the form it is trained in, and its export to OpenAI's checkpoint format.
 
-The architecture is Whisper's (https://arxiv.org/abs/2212.04356); three things differ while training, and all of them
-vanish in the export:
+The architecture is Whisper's (https://arxiv.org/abs/2212.04356); three things differ while training, and
+all of them vanish in the export:
 
-- The vocabulary is reduced (``vocabulary.py``).  All unused tokens share one vector, counted as often as there are
-  tokens, which is the full softmax at a small part of its cost.
-- The timestamps' vectors and the decoder's positions are a learned matrix times sinusoids, so that times seldom seen
-  are learnt with their neighbours.
-- Two heads on the encoder name the phone and the word spoken at each position, and some attention heads of the decoder
-  are told where to look; without either, so small a model learns no words from so little speech.
+- The vocabulary is reduced (``vocabulary.py``).  All unused tokens share one vector, counted as often as
+  there are tokens, which is the full softmax at a small part of its cost.
+- The timestamps' vectors and the decoder's positions are a learned matrix times sinusoids, so that times
+  seldom seen are learnt with their neighbours.
+- Two heads on the encoder name the phone and the word spoken at each position, and some attention heads of
+  the decoder are told where to look; without either, so small a model learns no words from so little speech.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from .batches import Batch
@@ -83,8 +84,10 @@ class Attention(nn.Module):
         self.value = nn.Linear(state, state)
         self.out = nn.Linear(state, state)
 
-    def forward(self, x: Tensor, source: Tensor, bias: Tensor | None, fused: bool) -> tuple[Tensor, Tensor | None]:
-        """(B, T, d) attending to (B, S, d).  ``bias`` (B or 1, 1, 1, S) is added to the scores; None means causal.
+    def forward(
+        self, x: Tensor, source: Tensor, bias: Tensor | None, fused: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, d) attending to (B, S, d).  ``bias`` (B, 1, 1, S) is added to the scores; None means causal.
 
         Returns the result and, unless fused or causal, the attention (B, heads, T, S).
         """
@@ -132,7 +135,9 @@ class Encoder(nn.Module):
         self.register_buffer("positional_embedding", sinusoids(dims.n_audio_ctx, state))
         self.blocks = nn.ModuleList(Block(state, dims.n_audio_head, False) for _ in range(dims.n_audio_layer))
         self.ln_post = nn.LayerNorm(state)
-        with torch.no_grad():  # the usual initialisation leaves what is heard 20 times weaker than the positions
+        with (
+            torch.no_grad()
+        ):  # the usual initialisation leaves what is heard 20 times weaker than the positions
             self.conv1.weight *= 4
             self.conv2.weight *= 3
         self._look_nearby(state, dims.n_audio_head)
@@ -142,15 +147,17 @@ class Encoder(nn.Module):
         x = self._convolved(batch.patches, batch.positions) + self.positional_embedding[batch.positions]
         bias = batch.log_weights[:, None, None, :]
         fused = x.shape[1] > SHORT_ATTENTION
-        for block in self.blocks:
+        for block in _blocks(self.blocks):
             normed = block.attn_ln(x)
             x = x + block.attn(normed, normed, bias, fused)[0]
             x = x + block.mlp(block.mlp_ln(x))
-        return self.ln_post(x)
+        heard: Tensor = self.ln_post(x)
+        return heard
 
     def _convolved(self, patches: Tensor, positions: Tensor) -> Tensor:
-        """Both convolutions at single positions: a patch of 5 mel frames holds all that one position depends on."""
-        taps = patches.unfold(2, 3 * N_MELS, N_MELS)  # (B, K, 3, 240): the input of conv1 at 3 successive frames
+        """Both convolutions at single positions, each of which depends on one patch of 5 mel frames."""
+        # (B, K, 3, 240): the input of conv1 at three successive frames
+        taps = patches.unfold(2, 3 * N_MELS, N_MELS)
         assert taps.shape[2] == PATCH_FRAMES - 2
         weight = self.conv1.weight.transpose(1, 2).flatten(1)
         x = F.gelu(F.linear(taps, weight, self.conv1.bias))
@@ -164,8 +171,8 @@ class Encoder(nn.Module):
     def _look_nearby(self, state: int, heads: int) -> None:
         """Makes every head attend first to a place a few positions away, by the position vectors alone.
 
-        Half a head's channels pair the fastest sinusoids of query and key, turned by the head's distance; the content
-        is kept out of the channels of those sinusoids.
+        Half a head's channels pair the fastest sinusoids of query and key, turned by the head's distance;
+        the content is kept out of the channels of those sinusoids.
         """
         sharpness = 3.0
         distances = ((-4, -2, 2, 4), (-8, -3, 3, 8), (-12, -5, 5, 12))
@@ -176,9 +183,12 @@ class Encoder(nn.Module):
         cosines = sines + state // 2
         own = torch.cat([sines, cosines])
         self.conv2.weight[own] *= 0.05
-        self.conv2.bias[own] = 0  # type: ignore[index]
-        for layer, block in enumerate(self.blocks):
-            for linear in (block.attn.out, block.mlp[2]):
+        if self.conv2.bias is not None:
+            self.conv2.bias[own] = 0
+        for layer, block in enumerate(_blocks(self.blocks)):
+            widest = block.mlp[2]
+            assert isinstance(widest, nn.Linear)
+            for linear in (block.attn.out, widest):
                 linear.weight[own] *= 0.05
                 linear.bias[own] = 0
             query, key = block.attn.query, block.attn.key
@@ -198,6 +208,12 @@ class Encoder(nn.Module):
                 key.weight[first, cosines] = -sharpness * angles.sin()
                 key.weight[second, cosines] = sharpness * angles.cos()
                 key.weight[second, sines] = sharpness * angles.sin()
+
+
+def _blocks(modules: nn.ModuleList) -> Iterator[Block]:
+    for module in modules:
+        assert isinstance(module, Block)
+        yield module
 
 
 class Trainee(nn.Module):
@@ -264,16 +280,17 @@ class Trainee(nn.Module):
         x = table[batch.inputs] + positions
         bias = batch.log_weights[:, None, None, :]
         guide, share = x.new_zeros(()), x.new_zeros(())
-        # The first layer finds where the token just written was said, the last where the next one is.
-        spans = {0: batch.input_spans, len(self.blocks) - 1: batch.label_spans}
-        for layer, block in enumerate(self.blocks):
+        last = len(self.blocks) - 1
+        for layer, block in enumerate(_blocks(self.blocks)):
             normed = block.attn_ln(x)
             x = x + block.attn(normed, normed, None, True)[0]
             change, attention = block.cross_attn(block.cross_attn_ln(x), heard, bias, False)
             x = x + change
             x = x + block.mlp(block.mlp_ln(x))
-            if layer in spans and attention is not None:
-                paid = _attention_paid(attention[:, :GUIDED_HEADS], spans[layer])
+            if attention is not None:
+                # The last layer finds where the next token is said, those before it where this one was.
+                spans = batch.label_spans if layer == last else batch.input_spans
+                paid = _attention_paid(attention[:, :GUIDED_HEADS], spans)
                 guide = guide - torch.log(paid + 1e-3).mean()
                 share = paid.mean().detach()
         chosen = batch.labels >= 0
@@ -302,8 +319,19 @@ class Trainee(nn.Module):
         return -torch.where(labels > first, timed, picked(labels)).mean()
 
     @torch.no_grad()
+    def grow(self, n_text_layer: int) -> None:
+        """Inserts decoder layers before the last, which at first change nothing: their outputs are zero."""
+        while len(self.blocks) < n_text_layer:
+            block = Block(self.dims.n_text_state, self.dims.n_text_head, True)
+            for output in (block.attn.out, block.cross_attn.out, block.mlp[2]):
+                for parameter in output.parameters():
+                    nn.init.zeros_(parameter)
+            self.blocks.insert(len(self.blocks) - 1, block)
+        self.dims = replace(self.dims, n_text_layer=len(self.blocks))
+
+    @torch.no_grad()
     def export(self, path: Path) -> None:
-        """Writes OpenAI's format: ``dims`` and ``model_state_dict`` in half precision.  Replaces the file at once."""
+        """Writes OpenAI's format, ``dims`` and ``model_state_dict`` in half precision, all or nothing."""
         vocabulary = self._vocabulary
         table = self.table()
         full = self.unused.repeat(FULL_SIZE, 1)
@@ -322,7 +350,7 @@ class Trainee(nn.Module):
 
 
 def _attention_paid(attention: Tensor, spans: Tensor) -> Tensor:
-    """The attention (B, H, U, K) that falls within the spans (B, U, 2), for the N tokens that have one: (N, H)."""
+    """The attention (B, H, U, K) within the spans (B, U, 2), for the N tokens that have one: (N, H)."""
     known = spans[..., 1] > 0
     rows = attention.permute(0, 2, 1, 3)[known].float()
     running = F.pad(rows.cumsum(dim=-1), (1, 0))

@@ -1,7 +1,8 @@
 """Synthesised speech with known times: espeak-ng through its library, flite through its command.
 
-Both give the times of the phones they speak, espeak-ng those of the words too; they teach the model to listen in the
-right place.  Samples come back at 16 kHz, scaled to one peak, with the silence at both ends cut away.
+Both give the times of the phones they speak, espeak-ng those of the words too; they teach the model to
+listen in the right place.  Samples come back at 16 kHz, scaled to one peak, with the silence at both ends
+cut away.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ ESPEAK_ACCENTS = (
     "en-us", "en-us", "en-us", "en-us", "en-us", "gmw/en", "gmw/en", "gmw/en",
     "en-gb-x-rp", "en-gb-scotland", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
 )  # fmt: skip
-"""Accents with their weights.  British English must be asked for as ``gmw/en``: the library finds no ``en-gb+variant``."""
+"""Accents, repeated by weight.  The library finds British English with a variant only as ``gmw/en``."""
 
 ESPEAK_UNUSED_VARIANTS = (
-    "whisper", "robosoft", "UniRobot", "anikaRobot", "Demonic", "Storm", "Tweaky", "croak", "AnxiousAndy", "victor",
-    "fast", "announcer", "Mr",
+    "whisper", "robosoft", "UniRobot", "anikaRobot", "Demonic", "Storm", "Tweaky", "croak", "AnxiousAndy",
+    "victor", "fast", "announcer", "Mr",
 )  # fmt: skip
 """Variants (by prefix) that whisper, croak or sing: hard for people too."""
 
@@ -49,8 +50,8 @@ FLITE_VOICES = {"kal": 105, "kal16": 105, "awb": 130, "rms": 95, "slt": 170}
 class Voice:
     """One way of speaking.
 
-    ``rate`` is in words a minute and ``pitch`` and ``range`` are 0-99 for espeak-ng; for flite ``rate`` stretches the
-    durations (1.0 is usual) and ``pitch`` is the mean in Hz.
+    ``rate`` is in words a minute and ``pitch`` and ``range`` are 0-99 for espeak-ng; for flite ``rate``
+    stretches the durations (1.0 is usual) and ``pitch`` is the mean in Hz.
     """
 
     engine: str
@@ -67,7 +68,7 @@ class Voice:
 class Utterance:
     """Speech and what is known about it.
 
-    ``samples`` is int16 at 16 kHz; ``phones`` holds (first sample, name) in order, a pause having the name ``_``;
+    ``samples`` is int16 at 16 kHz; ``phones`` holds (first sample, name) in order, a pause being ``_``;
     ``words`` holds the first sample of every word of the text.
     """
 
@@ -85,7 +86,7 @@ class SpeechError(Exception):
 class _Event(ctypes.Structure):
     """``espeak_EVENT`` of speak_lib.h; ``name`` stands for its union."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("type", ctypes.c_int),
         ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int),
@@ -97,7 +98,9 @@ class _Event(ctypes.Structure):
     ]
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
 _OUTPUT_SYNCHRONOUS = 2
 _OPTION_PHONEME_EVENTS = 1
 _EVENT_LIST_TERMINATED = 0
@@ -108,11 +111,13 @@ _CHARACTERS_UTF8 = 1
 
 
 class EspeakNg:
-    """espeak-ng in this process, about 3 ms an utterance.  The library keeps global state: one instance a process."""
+    """espeak-ng in this process, about 3 ms an utterance.  Its state is global: one instance a process."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1")
-        self._rate = int(self._library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, None, _OPTION_PHONEME_EVENTS))
+        self._rate = int(
+            self._library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, None, _OPTION_PHONEME_EVENTS)
+        )
         if self._rate <= 0:
             raise SpeechError("espeak-ng could not be initialised")
         self._pieces: list[NDArray[np.int16]] = []
@@ -121,7 +126,9 @@ class EspeakNg:
         self._callback = _Callback(self._receive)  # kept: the library holds only its address
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
+    def _receive(
+        self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]
+    ) -> int:
         if count > 0 and samples:
             self._pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         index = 0
@@ -151,20 +158,25 @@ class EspeakNg:
         if not self._pieces:
             raise SpeechError(f"no speech from {voice}")
         raw = np.concatenate(self._pieces)
-        # It speaks pairs such as "of the" as one word: such a word takes its share of the time by its letters.
+        # It speaks pairs such as "of the" as one word: each takes its share of the time by its letters.
         positions = [match.start() for match in re.finditer(r"\S+", text)]
         known = sorted(self._words.items())
         ends = [(len(text), len(raw) / self._rate)]
-        words = np.interp(positions, *zip(*(known + ends), strict=True))
-        return _utterance(text, voice, raw, self._rate, self._phones, words.tolist())
+        places, seconds = zip(*(known + ends), strict=True)
+        words = np.interp(positions, places, seconds)
+        return _utterance(text, voice, raw, rate=self._rate, phones=self._phones, words=words.tolist())
 
 
 def espeak_variants() -> list[str]:
     """The variants to train with: those installed, less the unusable and the held-out ones."""
-    listing = subprocess.run(["espeak-ng", "--voices=variant"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ["espeak-ng", "--voices=variant"], capture_output=True, text=True, check=True
+    ).stdout
     names = sorted(set(re.findall(r"!v/(\S+)", listing)))
     return [
-        name for name in names if not name.startswith(ESPEAK_UNUSED_VARIANTS) and name not in ESPEAK_HELD_OUT_VARIANTS
+        name
+        for name in names
+        if not name.startswith(ESPEAK_UNUSED_VARIANTS) and name not in ESPEAK_HELD_OUT_VARIANTS
     ]
 
 
@@ -180,19 +192,23 @@ def flite_speak(text: str, voice: Voice) -> Utterance:
     phones: list[tuple[float, str]] = []
     start = 0.0
     for name, end in re.findall(r"(\S+):([\d.]+)", done.stdout):
-        phones.append((start, "_" if name == "pau" else name + "~"))  # "~": flite's phones are not espeak-ng's
+        phones.append(
+            (start, "_" if name == "pau" else name + "~")
+        )  # "~": flite's phones are not espeak-ng's
         start = float(end)
     spoken = [seconds for seconds, name in phones if name != "_"] + [start]
     counts = np.array([_flite_phone_count(word.strip(".,?")) for word in text.split()])
     shares = (np.cumsum(counts) - counts) * (len(spoken) - 1) / max(1, counts.sum())
     words = np.interp(shares, np.arange(len(spoken)), spoken)
-    return _utterance(text, voice, samples, rate, phones, words.tolist())
+    return _utterance(text, voice, samples, rate=rate, phones=phones, words=words.tolist())
 
 
 @functools.cache
 def _flite_phone_count(word: str) -> int:
-    """How many phones flite gives the word alone: flite tells no word's time, but its phones' times give it."""
-    done = subprocess.run(["flite", "-psdur", "-t", word, "-o", "none"], capture_output=True, text=True, check=True)
+    """How many phones flite gives the word: it tells no word's time, but its phones' times give it."""
+    done = subprocess.run(
+        ["flite", "-psdur", "-t", word, "-o", "none"], capture_output=True, text=True, check=True
+    )
     return len(re.findall(r"(?!pau)\b[a-z]+:[\d.]+", done.stdout))
 
 
@@ -203,9 +219,11 @@ def random_espeak_voice(rng: random.Random, variants: list[str] | tuple[str, ...
 
 
 def random_flite_voice(rng: random.Random) -> Voice:
-    """One of flite's voices (the telephone-quality ``kal`` half as often as the others) at a varied rate and pitch."""
+    """One of flite's voices, the telephone-like ``kal`` half as often, at a varied rate and pitch."""
     name = rng.choice(("kal", *2 * list(FLITE_VOICES)[1:]))
-    return Voice("flite", name, round(rng.uniform(0.8, 1.25), 2), int(FLITE_VOICES[name] * rng.uniform(0.85, 1.2)))
+    return Voice(
+        "flite", name, round(rng.uniform(0.8, 1.25), 2), int(FLITE_VOICES[name] * rng.uniform(0.85, 1.2))
+    )
 
 
 def read_wave(path: Path) -> tuple[NDArray[np.int16], int]:
@@ -232,6 +250,7 @@ def _utterance(
     text: str,
     voice: Voice,
     raw: NDArray[np.int16],
+    *,
     rate: int,
     phones: list[tuple[float, str]],
     words: list[float],
@@ -247,7 +266,6 @@ def _utterance(
         raise SpeechError(f"no speech from {voice}")
     first = max(0, int(loud[0]) - 1) * TRIM_FRAME
     last = (int(loud[-1]) + 2) * TRIM_FRAME
-
 
     def place(seconds: float) -> int:
         return max(0, round(seconds * SAMPLE_RATE) - first)

@@ -1,4 +1,4 @@
-"""The stages of training, as a table.  Shares of the whole time, so that one number makes all of it longer."""
+"""The stages of training, as a table.  Their lengths are shares of the whole time."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Stage:
     batches: BatchOptions
     last_rate: float = 0.4
     warm_up: int = 100
+    decoder_layers: int = 2
+    """More than before: new layers are inserted.  Two layers learn sooner, three keep their place better."""
     decode: bool = True
     """False: the encoder is trained alone."""
     guide: float = 0.3
@@ -43,7 +45,7 @@ STAGES = (
     ),
     Stage(
         "write",
-        share=0.25,
+        share=0.15,
         rate=1.8e-3,
         last_rate=0.7,
         guide=0.5,
@@ -53,19 +55,21 @@ STAGES = (
     ),
     Stage(
         "passages",
-        share=0.45,
+        share=0.53,
+        decoder_layers=3,
         rate=1.3e-3,
         last_rate=0.4,
-        batches=BatchOptions(passages=0.5, positions=5_000, targets=TargetOptions(prompts=0.5)),
+        batches=BatchOptions(passages=0.5, targets=TargetOptions(prompts=0.5)),
     ),
     Stage(
         "settle",
-        share=0.20,
+        share=0.22,
+        decoder_layers=3,
         rate=6e-4,
         last_rate=0.05,
         guide=0.1,
         phones=0.1,
         words=0.2,
-        batches=BatchOptions(passages=0.6, positions=6_000, targets=TargetOptions(prompts=0.6)),
+        batches=BatchOptions(passages=0.6, targets=TargetOptions(prompts=0.6)),
     ),
 )

@@ -1,18 +1,18 @@
 """What the model should say about a window: the token sequence, and when each token is spoken.
 
-The sequences are those that openai-whisper's ``transcribe`` reads (``whisper/transcribe.py``, ``whisper/decoding.py``):
+The sequences are those that openai-whisper's ``transcribe`` reads (``transcribe.py``, ``decoding.py``):
 
 window                            tokens after ``<|startoftranscript|><|en|><|transcribe|>``
---------------------------------  --------------------------------------------------------------------------------
-sentences                         ``<|0.00|> A<|1.20|><|2.00|> B<|3.10|>`` end: all was said, the window is done
+--------------------------------  --------------------------------------------------------------------------
+sentences                         ``<|0.00|> A<|1.20|><|2.00|> B<|3.10|>`` end: nothing more is said
 the last one cut off at 30 s      ``... B<|3.10|><|28.40|>`` end: the next window begins at 3.10
 silence before the first          ``<|0.00|> <|5.00|><|5.00|> A<|6.20|>``: a blank segment, see below
 silence, then one cut off         ``<|0.00|> <|28.40|><|28.40|>`` end: the next window begins at 28.40
 no speech                         ``<|0.00|>`` end, and ``<|nospeech|>`` in the place of ``<|en|>``
 
-``transcribe`` lets no window begin with a time over 1 s, and gives a window of one segment the window's own start
-whatever its first time says.  The blank segment, a single space, is how this model says when speech begins in spite
-of both: ``transcribe`` clears a segment without text, and the next one has its true times.
+``transcribe`` lets no window begin with a time over 1 s, and gives a window of one segment the window's own
+start whatever its first time says.  The blank segment, a single space, is how this model says when speech
+begins in spite of both: ``transcribe`` clears a segment without text, and the next one has its true times.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TargetOptions:
 class Targets:
     """Reduced token indices of one window: ``inputs[i]`` should be followed by ``labels[i]`` (or IGNORED).
 
-    ``input_spans`` and ``label_spans`` tell where (seconds) a token is heard; tokens that nothing tells of are absent.
+    ``input_spans`` and ``label_spans`` tell where (seconds) a token is heard; some tokens have none.
     """
 
     inputs: list[int]
@@ -78,14 +78,18 @@ class TargetMaker:
     """Draws targets for windows."""
 
     def __init__(
-        self, vocabulary: ReducedVocabulary, composer: Composer, options: TargetOptions, rng: np.random.Generator
+        self,
+        vocabulary: ReducedVocabulary,
+        composer: Composer,
+        options: TargetOptions,
+        rng: np.random.Generator,
     ) -> None:
         self._vocabulary, self._composer, self._options, self._rng = vocabulary, composer, options, rng
 
     def make(self, window: Window) -> Targets:
         """Targets for a window, with or without times and previous text as the options' chances have it."""
         vocabulary, special = self._vocabulary, self._vocabulary.special
-        # Text without times cannot tell a cut-off sentence from a whole one, so those windows always have times.
+        # Text without times cannot tell a cut-off sentence from a whole one, so these windows have times.
         timed = window.cut_off is not None or self._rng.random() < self._options.timestamps
         prompt = self._prompt(window) if self._rng.random() < self._options.prompts else []
         tokens = [*prompt, special.start, special.language, special.transcribe]
@@ -136,11 +140,13 @@ class TargetMaker:
     def _prompt(self, window: Window) -> list[int]:
         """Previous text as ``transcribe`` gives it: segments with their times in earlier windows, cut to fit.
 
-        Some of it misleads on purpose, so that the model trusts what it hears: one sentence over and over, the
-        sentences of the window itself in another order, text without times.
+        Some of it misleads on purpose, so that the model trusts what it hears: one sentence over and over,
+        the sentences of the window itself in another order, text without times.
         """
         rng, vocabulary = self._rng, self._vocabulary
-        room = int(rng.choice((self._options.longest_prompt, rng.integers(8, self._options.longest_prompt + 1))))
+        room = int(
+            rng.choice([self._options.longest_prompt, int(rng.integers(8, self._options.longest_prompt + 1))])
+        )
         style = rng.choice(4, p=(0.70, 0.12, 0.08, 0.10))
         own = [spoken.text for spoken in window.spoken]
         repeated = self._composer.text()

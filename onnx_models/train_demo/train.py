@@ -1,17 +1,22 @@
-"""The training loop: stages by the clock, a state that can be resumed, an export that is always whole."""
+"""The training loop: stages by the clock, a state that can be resumed, an export that is always whole.
+
+Every core gets a process of its own with its own batches; their gradients are averaged at each step.
+On two cores this is a third faster than one process with two threads.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-import random
+import tempfile
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -29,13 +34,13 @@ WEIGHT_DECAY = 0.01
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """``minutes`` is the time the steps take, without the making of the corpus.  The work folder holds everything."""
+    """``minutes`` is the time the steps take, without the making of the corpus."""
 
     work: Path
     minutes: float
     seed: int
     stages: tuple[Stage, ...]
-    threads: int = 2
+    processes: int = 2
     resume: bool = False
     corpus: CorpusOptions | None = None
 
@@ -51,27 +56,41 @@ class _Progress:
     windows: int = 0
 
 
-class Trainer:
-    """Trains through the stages.  ``state.pt`` in the work folder resumes it, ``demo.pt`` is the newest export."""
-
-    def __init__(self, options: TrainOptions) -> None:
-        self._options = options
-        torch.set_num_threads(options.threads)
-        torch.manual_seed(options.seed)
-        random.seed(options.seed)
-        np.random.seed(options.seed)
-        self._model = Trainee(ReducedVocabulary(), Dimensions())
-        self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, foreach=True
+def train(options: TrainOptions) -> None:
+    """Makes the corpus, then trains all stages, from the beginning or from where the saved state left off."""
+    options.work.mkdir(parents=True, exist_ok=True)
+    make_corpus(options.work, options.corpus or CorpusOptions(seed=options.seed))
+    # Freed memory stays with the process: giving it back at every step costs a tenth of the time.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(32 << 20))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(8 << 30))
+    with tempfile.TemporaryDirectory() as folder:
+        mp.spawn(  # type: ignore[attr-defined, no-untyped-call]
+            _train_in_process, (options, Path(folder) / "meet"), nprocs=options.processes
         )
+
+
+def _train_in_process(rank: int, options: TrainOptions, meeting: Path) -> None:
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=options.processes)
+    Trainer(options, rank).run()
+    dist.destroy_process_group()
+
+
+class Trainer:
+    """One process of the training.  The first writes ``state.pt``, to resume, and ``demo.pt``."""
+
+    def __init__(self, options: TrainOptions, rank: int) -> None:
+        self._options = options
+        self._rank = rank
+        torch.set_num_threads(1)
+        torch.manual_seed(options.seed)
+        self._model = Trainee(ReducedVocabulary(), Dimensions())
+        self._optimizer = self._new_optimizer()
         self._progress = _Progress()
         self._means: dict[str, float] = {}
 
     def run(self) -> None:
-        """All stages, from the beginning or from where the saved state left off."""
+        """All stages that are left."""
         options = self._options
-        options.work.mkdir(parents=True, exist_ok=True)
-        make_corpus(options.work, options.corpus or CorpusOptions(seed=options.seed))
         if options.resume and self._state.exists():
             self._load()
         while self._progress.stage < len(options.stages):
@@ -79,7 +98,13 @@ class Trainer:
             self._progress.stage += 1
             self._progress.seconds = 0.0
             self._progress.step = 0
-            self._save()
+            if self._rank == 0:
+                self._save()
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self._model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, foreach=True
+        )
 
     @property
     def _state(self) -> Path:
@@ -87,40 +112,69 @@ class Trainer:
 
     def _run_stage(self, stage: Stage) -> None:
         progress = self._progress
-        length = stage.share * self._options.minutes * 60
+        options = self._options
+        length = stage.share * options.minutes * 60
         # The steps done are part of the seed, so that a resumed stage goes on with new windows.
-        seed = self._options.seed * 1_000_003 + progress.stage * 10_007 + progress.total_steps
-        batches = Batches(self._options.work, stage.batches, seed)
+        seed = options.seed * 1_000_003 + progress.stage * 10_007 + progress.total_steps
+        seed = seed * options.processes + self._rank
+        batches = Batches(options.work, stage.batches, seed)
+        if stage.decoder_layers > self._model.dims.n_text_layer:
+            torch.manual_seed(seed // options.processes)  # the same new layers in every process
+            self._model.grow(stage.decoder_layers)
+            self._optimizer = self._new_optimizer()
         self._means.clear()
         saved = last = time.monotonic()
         for batch in DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=24):
             if progress.seconds >= length:
                 break
             rate = learning_rate(stage, progress.step, progress.seconds / length)
-            self._step(stage, batch, rate)
+            now = time.monotonic()
+            seconds, windows = self._step(stage, batch, rate, now - last)
+            last = now
             progress.step += 1
             progress.total_steps += 1
-            progress.windows += len(batch.inputs)
-            now = time.monotonic()
-            progress.seconds += now - last
-            last = now
+            progress.seconds += seconds
+            progress.windows += windows
+            if self._rank > 0:
+                continue
             if progress.step % REPORT_EVERY == 0 or progress.step in (1, 10):
                 self._report(stage, rate)
             if now - saved > SAVE_EVERY_S:
                 self._save()
                 saved = now
 
-    def _step(self, stage: Stage, batch: Batch, rate: float) -> None:
+    def _step(self, stage: Stage, batch: Batch, rate: float, seconds: float) -> tuple[float, int]:
+        """One step of all processes together; returns the seconds since the last one and the windows of this.
+
+        Both are agreed among the processes, which so end their stages at the same step.
+        """
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
             losses = self._model(batch) if stage.decode else self._model.listen(batch)[1]
-        loss = losses.tokens + stage.guide * losses.guide + stage.phones * losses.phones + stage.words * losses.words
+        loss = (
+            losses.tokens
+            + stage.guide * losses.guide
+            + stage.phones * losses.phones
+            + stage.words * losses.words
+        )
         self._optimizer.zero_grad()
         loss.backward()
+        seconds, windows = self._average_gradients(seconds, len(batch.inputs))
         nn.utils.clip_grad_norm_(self._model.parameters(), CLIP_NORM, error_if_nonfinite=False)
         self._optimizer.step()
         self._average(losses)
+        return seconds, windows
+
+    def _average_gradients(self, seconds: float, windows: int) -> tuple[float, int]:
+        gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
+        together = torch.cat([torch.tensor([seconds, float(windows)]), *(g.flatten() for g in gradients)])
+        dist.all_reduce(together)
+        together /= self._options.processes
+        averaged = torch.split(together[2:], [g.numel() for g in gradients])
+        for gradient, values in zip(gradients, averaged, strict=True):
+            gradient.copy_(values.view_as(gradient))
+        return float(together[0]), round(float(together[1]) * self._options.processes)
 
     def _average(self, losses: Losses) -> None:
         for field in fields(losses):
@@ -142,16 +196,19 @@ class Trainer:
         state: dict[str, Any] = {
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "decoder_layers": self._model.dims.n_text_layer,
             "progress": vars(self._progress),
             "torch_rng": torch.get_rng_state(),
         }
         temporary = self._state.with_suffix(".tmp")
         torch.save(state, temporary)
-        os.replace(temporary, self._state)
+        temporary.replace(self._state)
         self._model.export(self._options.work / "demo.pt")
 
     def _load(self) -> None:
         state = torch.load(self._state)
+        self._model.grow(state.get("decoder_layers", 2))
+        self._optimizer = self._new_optimizer()
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._progress = _Progress(**state["progress"])
@@ -161,4 +218,6 @@ class Trainer:
 def learning_rate(stage: Stage, step: int, done: float) -> float:
     """The rate at this step, a share ``done`` of the stage's time being over."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return stage.rate * min(1.0, (step + 1) / stage.warm_up) * (stage.last_rate + (1 - stage.last_rate) * cosine)
+    return (
+        stage.rate * min(1.0, (step + 1) / stage.warm_up) * (stage.last_rate + (1 - stage.last_rate) * cosine)
+    )

@@ -1,7 +1,7 @@
 """The few rows of Whisper's vocabulary that this model trains.
 
-Whisper knows 51,865 tokens; the sentences here need a few hundred.  Training works on *reduced* indices: the used
-tokens, then one index that stands for all unused tokens at once, then the 1,501 timestamps.
+Whisper knows 51,865 tokens; the sentences here need a few hundred.  Training works on *reduced* indices: the
+used tokens, then one index that stands for all unused tokens at once, then the 1,501 timestamps.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Composes training windows: speech placed in 30 s, pauses, disturbances, and the features the model gets.
 
-Two styles.  A *clip* holds a few sentences within 14 s and lies anywhere in the window; most of its window is empty and
-costs nothing to encode (see ``batches.py``).  A *passage* is what a long recording looks like through a window:
-sentences and pauses up to the end, the last sentence often cut off at 30 s.
+Two styles.  A *clip* holds a few sentences within 14 s and lies anywhere in the window; most of its window
+is empty and costs nothing to encode (see ``batches.py``).  A *passage* is what a long recording looks like
+through a window: sentences and pauses up to the end, the last sentence often cut off at 30 s.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Window:
-    """A composed window: the features (3000, 80), its whole sentences, and the sentence that its end cuts off."""
+    """A composed window: features (3000, 80), the whole sentences, and one that the end cuts off."""
 
     mel: NDArray[np.float32]
     content: tuple[int, int]
@@ -94,10 +94,12 @@ class Composer:
         """A whole window out of a long recording."""
         rng = self._rng
         if rng.random() < self._mix.no_speech:
-            length = int(rng.choice((WINDOW_SAMPLES, rng.integers(SAMPLE_RATE, WINDOW_SAMPLES))))
+            length = int(rng.choice([WINDOW_SAMPLES, int(rng.integers(SAMPLE_RATE, WINDOW_SAMPLES))]))
             return self._window(self._no_speech(length), (), None, False)
         longest_pause = rng.choice(self._mix.pause_s)
-        start = float(rng.choice((0.0, rng.uniform(0, 0.3), rng.uniform(0, 1.2), rng.uniform(0, longest_pause))))
+        start = float(
+            rng.choice((0.0, rng.uniform(0, 0.3), rng.uniform(0, 1.2), rng.uniform(0, longest_pause)))
+        )
         stop = WINDOW_S if rng.random() < 0.68 else rng.uniform(4, WINDOW_S)
         placed: list[tuple[Spoken, Samples]] = []
         cut_off: Spoken | None = None
@@ -114,7 +116,9 @@ class Composer:
         length = WINDOW_SAMPLES
         if stop < WINDOW_S:
             ended = whole[-1].end if whole else rng.uniform(1, WINDOW_S)
-            length = int(min(WINDOW_S, ended + rng.choice((0.05, rng.uniform(0, 1), rng.uniform(0, 12)))) * SAMPLE_RATE)
+            length = int(
+                min(WINDOW_S, ended + rng.choice((0.05, rng.uniform(0, 1), rng.uniform(0, 12)))) * SAMPLE_RATE
+            )
         samples = _mixed(placed, length)
         if rng.random() < 0.25 and (not whole or whole[0].start > 0.3):
             self._add_remainder(samples)
@@ -144,11 +148,11 @@ class Composer:
 
     def _faint_noise(self, length: int) -> Samples:
         """Often none at all, as a computed tone has none; otherwise the floor of a recording."""
-        level = self._rng.choice((0.0, 10 ** self._rng.uniform(-5, -2.3)))
-        return self._sounds.noise(length) * level
+        level = float(self._rng.choice((0.0, 10 ** self._rng.uniform(-5, -2.3))))
+        return self._sounds.noise(length) * np.float32(level)
 
     def _add_remainder(self, samples: Samples) -> None:
-        """The last moment of a sentence at the very start, as a window has that begins at a sentence's end."""
+        """The last moment of a sentence at the very start: what a window that begins at its end has."""
         tail = self._utterance(0.0)[1][-int(SAMPLE_RATE * self._rng.uniform(0.01, 0.12)) :][: len(samples)]
         samples[: len(tail)] += tail
 
@@ -159,7 +163,9 @@ class Composer:
             samples = self._sounds.echo(samples)
         if rng.random() < mix.noise:
             ratio_db = rng.uniform(6, 18) if rng.random() < 0.4 else rng.uniform(18, 45)
-            samples = samples + self._sounds.noise(len(samples)) * float(np.sqrt(power / 10 ** (ratio_db / 10)))
+            samples = samples + self._sounds.noise(len(samples)) * float(
+                np.sqrt(power / 10 ** (ratio_db / 10))
+            )
         if rng.random() < mix.disturbance:
             # Throughout, or in one stretch only, which then often falls into a pause.
             length = len(samples) if rng.random() < 0.4 else int(len(samples) * rng.uniform(0.05, 0.5))
@@ -180,19 +186,21 @@ class Composer:
             power += np.interp(np.arange(N_MELS), np.linspace(0, N_MELS - 1, 5), knots).astype(np.float32)
             power = np.maximum(power, QUIETEST)
         loudest = float(power.max())
-        if not spoken and cut_off is None and rng.random() < 0.5:  # speech elsewhere in the recording sets the scale
+        if (
+            not spoken and cut_off is None and rng.random() < 0.5
+        ):  # speech elsewhere in the recording sets the scale
             loudest = max(loudest, rng.uniform(-0.5, 2.3))
         elif rng.random() < 0.4:
             loudest += rng.uniform(0, 1.2)
-        silence = float(scaled(np.float32([[QUIETEST]]), loudest)[0, 0])
+        silence = float(scaled(np.full(1, QUIETEST, np.float32), loudest)[0])
         features = scaled(power, loudest)
         if rng.random() < self._mix.masks:
             for _ in range(2):
                 width = int(rng.integers(1, 9))
                 low = int(rng.integers(N_MELS - width))
                 features[:, low : low + width] = silence
-        # A recording's last window is filled up with zeros, which are louder than silence; a recording padded with
-        # silence beforehand has the silence instead.  See pad_or_trim in whisper/audio.py and its two callers.
+        # transcribe() fills a recording's last window up with zeros, which are louder than silence; one that
+        # was padded beforehand has silence there.  See pad_or_trim in whisper/audio.py and its callers.
         mel = np.full((WINDOW_FRAMES, N_MELS), 0.0 if rng.random() < 0.7 else silence, np.float32)
         first = int(rng.integers(WINDOW_FRAMES - len(features))) if anywhere else 0
         if first > 0:
@@ -223,5 +231,3 @@ def _moved(spoken: Spoken, shift: float) -> Spoken:
         spoken.phone_starts + shift,
         spoken.phones,
     )
-
-
