@@ -28,14 +28,6 @@ class Finding:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReport:
-    """`ready` is true when every check is."""
-
-    ready: bool
-    findings: tuple[Finding, ...]
-
-
 class Check(Protocol):
     """One question. `ask` answers (ok, detail); what it raises counts as not ok."""
 
@@ -76,7 +68,7 @@ class DiskCheck:
         free = await asyncio.to_thread(free_bytes, self._folder)
         if free < self._reserve:
             return False, (
-                f"{free >> 20} MiB are free where the data is, less than the {self._reserve >> 20} MiB in reserve "
+                f"{free >> 20} MiB are free for data, less than the {self._reserve >> 20} MiB in reserve "
                 "(setting uploads.reserve_bytes): uploads are refused. Free some space."
             )
         return True, f"{free >> 20} MiB free"
@@ -116,7 +108,6 @@ class Health:
     """All checks of the box."""
 
     def __init__(self, settings: Settings, layout: Layout, database: Database, worker: WorkerLike) -> None:
-        self._worker = worker
         self._checks: tuple[Check, ...] = (
             DatabaseCheck(database),
             DiskCheck(settings, layout),
@@ -124,17 +115,12 @@ class Health:
             ModelCheck(worker),
         )
 
-    @property
-    def alive(self) -> bool:
-        """For the watchdog: a restart would help if this is false. The caller's loop runs, or it could not
-        ask.
-        """
-        return self._worker.status.alive
+    async def report(self) -> tuple[Finding, ...]:
+        """Ask everything at once. Never raises; a check that takes longer than CHECK_SECONDS is not ok.
 
-    async def report(self) -> HealthReport:
-        """Ask everything at once. Never raises; a check that takes longer than CHECK_SECONDS is not ok."""
-        findings = tuple(await asyncio.gather(*(self._finding(check) for check in self._checks)))
-        return HealthReport(all(finding.ok for finding in findings), findings)
+        The box is ready when every finding is ok.
+        """
+        return tuple(await asyncio.gather(*(self._finding(check) for check in self._checks)))
 
     @staticmethod
     async def _finding(check: Check) -> Finding:

@@ -114,11 +114,11 @@ class Metrics:
         """Have these looked at in every scrape."""
         self._collectors.extend(collectors)
 
-    async def render(self) -> bytes:
-        """All metrics in Prometheus' text format 0.0.4 (CONTENT_TYPE)."""
+    async def exposition(self) -> tuple[bytes, str]:
+        """All metrics in Prometheus' text format 0.0.4, and its content type."""
         await asyncio.gather(*(self._collect(collector) for collector in self._collectors))
         # The process collector reads files of /proc, so it does that in a thread.
-        return await asyncio.to_thread(generate_latest, self.registry)
+        return await asyncio.to_thread(generate_latest, self.registry), CONTENT_TYPE
 
     async def _collect(self, collector: Collector) -> None:
         started = time.perf_counter()
