@@ -9,6 +9,8 @@ import pytest
 from stenobox.config import Settings, load_settings, reference
 from stenobox.errors import SettingsError
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "stenobox.toml"
@@ -99,6 +101,11 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         load_settings(config, None, {})
 
 
+def test_a_list_of_names_can_be_set_by_a_variable() -> None:
+    settings = load_settings(None, None, {"STENOBOX_LISTEN_NAMES": "box.lan, steno.lan"})
+    assert settings.listen.names == ("box.lan", "steno.lan")
+
+
 def test_every_default_can_be_set_by_its_variable() -> None:
     env = {}
     for key in reference():
@@ -107,3 +114,13 @@ def test_every_default_can_be_set_by_its_variable() -> None:
         elif key.default is not None:
             env[key.variable] = str(key.default)
     assert load_settings(None, None, env) == Settings()
+
+
+def shown(default: object) -> str:
+    return "none" if default in (None, ()) else f"`{default}`"
+
+
+def test_the_readme_documents_every_setting_with_its_default_and_no_other() -> None:
+    text = (ROOT / "daemon" / "README.md").read_text("utf-8")
+    rows = [line for line in text.split("## Settings")[1].splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{key.path}` | {shown(key.default)} | {key.meaning} |" for key in reference()]
