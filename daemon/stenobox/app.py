@@ -9,6 +9,7 @@ over a dead worker.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,7 +27,11 @@ from stenobox.intake.direct import DirectIntake
 from stenobox.jobs import Jobs
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
+from stenobox.monitor.collectors import DiskCollector, QueueCollector, WorkerCollector
+from stenobox.monitor.gpu import GpuCollector
 from stenobox.monitor.health import Health
+from stenobox.monitor.host import HostCollector
+from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.watchdog import Watchdog
 from stenobox.paths import Layout
@@ -45,6 +50,7 @@ LAYOUT = web.AppKey("layout", Layout)
 DATABASE = web.AppKey("database", Database)
 WORKER = web.AppKey("worker", Worker)
 WATCHDOG = web.AppKey("watchdog", Watchdog)
+LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
 
@@ -61,7 +67,7 @@ def build(settings: Settings) -> web.Application:
     app.cleanup_ctx.extend([_data, _parts, _background])
     app[keys.SETTINGS] = settings
     app[LAYOUT] = Layout(settings.data)
-    app[WATCHDOG] = Watchdog()
+    app[WATCHDOG] = Watchdog(os.environ, lambda: app[WORKER].status.alive)
     add_routes(app)
     return app
 
@@ -148,6 +154,19 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         observer=app[keys.METRICS],
     )
     app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
+    _attach_collectors(app, layout)
+
+
+def _attach_collectors(app: web.Application, layout: Layout) -> None:
+    metrics = app[keys.METRICS]
+    metrics.attach(
+        QueueCollector(metrics.registry, app[keys.JOBS]),
+        WorkerCollector(metrics.registry, app[WORKER]),
+        DiskCollector(metrics.registry, layout.root),
+        HostCollector(metrics.registry),
+        GpuCollector(metrics.registry),
+    )
+    app[LOOP_LAG] = LoopLag(metrics.registry)
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
@@ -155,7 +174,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         parts = [
             group.create_task(_endless(part.run()), name=type(part).__name__)
-            for part in (app[WORKER], app[WATCHDOG])
+            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG])
         ]
         yield
         for part in parts:
