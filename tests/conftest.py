@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("stenobox", deadline=None)
+settings.load_profile("stenobox")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -89,8 +89,8 @@ class Release:
 
 
 Need = Scan | Slot | Encode | Prompt | Feed | Release
-# Sent to it: logits for Prompt (len(rows), n_vocab) and Feed (n_vocab,), else any array; it may write on
-# them.
+# Sent to it: logits for Prompt (len(rows), n_vocab) and Feed (n_vocab,), which it may overwrite, else
+# any array.
 Needs = Generator[Need, Float32Array, Transcription]
 
 
@@ -139,8 +139,7 @@ def transcribing(
     while isinstance(request, WindowRequest):
         if not detected:
             yield Slot()
-        # The detection's window is this one, unless it ends in padding: that is silence there, and zeros
-        # here.
+        # The detection's window is this one, unless it ends in padding: silence there, zeros here.
         if not detected or request.size < N_FRAMES:
             yield Encode(log_mel.window(request.seek, request.size))
         detected = False

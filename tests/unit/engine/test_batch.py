@@ -311,7 +311,7 @@ def test_recordings_take_turns_so_a_short_one_is_not_kept_waiting(
 def test_progress_adds_up_to_the_transcription(
     model: WhisperModel, long: Samples, long_alone: Transcription
 ) -> None:
-    batcher = Batcher(model) if model.runtime.slots >= 8 else Batcher(model, slots=3)
+    batcher = Batcher(model, slots=3)
     listener = Listener(long, TranscribeOptions(temperature=(0.0,)))
     batcher.add(listener.task)
     batcher.run()

@@ -110,22 +110,22 @@ def test_scanning_in_pieces_gives_the_same_windows_as_at_once() -> None:
     np.testing.assert_array_equal(in_pieces.window(3500, 700), at_once.window(3500, 700))
 
 
-def test_an_hour_on_disk_takes_no_memory(tmp_path: Path) -> None:
-    path = tmp_path / "hour.f32"
-    samples = np.memmap(path, dtype=np.float32, mode="w+", shape=(3600 * SAMPLE_RATE,))
-    samples[30_000_000:30_016_000] = noise(1)
+def test_half_an_hour_on_disk_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "half_hour.f32"
+    samples = np.memmap(path, dtype=np.float32, mode="w+", shape=(1800 * SAMPLE_RATE,))
+    samples[15_000_000:15_016_000] = noise(1)
     samples.flush()
     audio = np.memmap(path, dtype=np.float32, mode="r")
     tracemalloc.start()
     try:
         features = LogMel(audio, 80)
-        window = features.window(187_400)
+        window = features.window(93_700)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert features.n_frames == 360_000
+    assert features.n_frames == 180_000
     assert np.ptp(window) > 1
-    assert peak < 12_000_000  # the file holds 230 million bytes
+    assert peak < 12_000_000  # the file holds 115 million bytes
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
