@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from stenobox.errors import InvalidRequest
@@ -17,8 +19,12 @@ async def transcript(request: web.Request) -> web.Response:
         raise InvalidRequest(problem=f"The format is one of: {', '.join(FORMATS)}.")
     identity = identity_of(request)
     job_id = request.match_info["id"]
-    body, media_type, extension = render(await request.app[TRANSCRIPTS].get(job_id, identity), kind)
-    headers = {hdrs.CONTENT_TYPE: media_type}
+    found = await request.app[TRANSCRIPTS].get(job_id, identity)
+    # In a thread: ten hours of speech are some megabytes of text.
+    body, media_type, extension = await asyncio.to_thread(render, found, kind)
+    # RFC 8259: JSON has no charset parameter; of text/* a browser would guess it.
+    charset = "" if media_type == "application/json" else "; charset=utf-8"
+    headers = {hdrs.CONTENT_TYPE: media_type + charset}
     if request.query.get("download") == "1":
         job = await request.app[JOBS].get(job_id, identity)
         headers[hdrs.CONTENT_DISPOSITION] = attachment(job.filename, extension)
