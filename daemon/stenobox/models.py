@@ -7,19 +7,23 @@ program. Everything here blocks on the disk: call it in a thread from the event 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import whisper_onnx
 from stenobox.config import Settings
-from stenobox.errors import ModelError, NoModel, UnknownModel
+from stenobox.errors import InvalidRequest, ModelError, NoModel, UnknownModel
 from stenobox.paths import Layout
-from whisper_onnx import Bundle, WhisperModel
-from whisper_onnx.bundle import verify_bundle
+from whisper_onnx.bundle import Bundle, verify_bundle
 from whisper_onnx.errors import BundleError, WhisperError
-from whisper_onnx.manifest import MANIFEST
+from whisper_onnx.manifest import MANIFEST, Manifest
+
+if TYPE_CHECKING:
+    from whisper_onnx import WhisperModel
 
 DEMO = "demo"
 
@@ -73,6 +77,12 @@ class ModelStore:
         demo = shipped_demo()
         return [self._layout.models, *self._settings.path, *([demo] if demo else [])]
 
+    def folder_for(self, name: str) -> Path:
+        """Where a new model of that name goes. Raises InvalidRequest for a name that is no folder's."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise InvalidRequest(problem=f"{name!r} is no name for a model: use letters, digits, . _ and -.")
+        return self._layout.models / name
+
     def list(self, verify: bool = False) -> list[ModelInfo]:
         """Every model by name, usable or not. With `verify` every byte is hashed, else only sizes are
         compared.
@@ -109,6 +119,9 @@ class ModelStore:
         """
         info = self.find(name)
         try:
+            # Only here: everything else about models can be told without the runtime.
+            from whisper_onnx.model import WhisperModel  # noqa: PLC0415
+
             return WhisperModel(
                 Bundle.load(info.folder),
                 provider=self._settings.provider,
@@ -117,16 +130,28 @@ class ModelStore:
             )
         except WhisperError as error:
             raise ModelError(model=info.name, problem=_sentence(error)) from error
+        except ImportError as error:
+            problem = (
+                "onnxruntime is not usable. Install 'stenobox[cpu]', or 'stenobox[gpu]' for an NVIDIA GPU."
+            )
+            raise ModelError(model=info.name, problem=problem) from error
 
     def _folders(self) -> Iterator[Path]:
         for place in (self._layout.models, *self._settings.path):
-            if (place / MANIFEST).is_file():
-                yield place
-            elif place.is_dir():
-                # A name that starts with a dot is a build that has not finished.
-                yield from sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
+            yield from _bundles_in(place)
         if (demo := shipped_demo()) is not None:
             yield demo
+
+
+def _bundles_in(place: Path) -> list[Path]:
+    """The place itself if it is a bundle, else the folders in it; none where we may not look."""
+    try:
+        if (place / MANIFEST).is_file():
+            return [place]
+        # A name that starts with a dot is a build that has not finished.
+        return sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError:
+        return []
 
 
 def _examine(folder: Path, verify: bool) -> ModelInfo:
@@ -151,10 +176,9 @@ def _examine(folder: Path, verify: bool) -> ModelInfo:
 def _declared_name(folder: Path) -> str:
     """What a broken bundle calls itself, so that it is refused under the name that people ask for."""
     try:
-        manifest = whisper_onnx.manifest.Manifest.from_toml((folder / MANIFEST).read_bytes())
+        return Manifest.from_toml((folder / MANIFEST).read_bytes()).name
     except (OSError, BundleError):
         return folder.name
-    return manifest.name
 
 
 def _sentence(problem: object) -> str:

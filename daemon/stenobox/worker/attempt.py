@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,9 @@ from stenobox.audio.protocol import SAMPLE_RATE
 from stenobox.errors import (
     DecoderFailed,
     EngineFailed,
-    InvalidRequest,
     LeaseLost,
     StenoboxError,
     Unavailable,
-    UnknownLanguage,
 )
 from stenobox.events import EventHub
 from stenobox.jobs import Jobs
@@ -35,11 +32,12 @@ from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.shielding import finish
-from stenobox.types import Event, JobOptions, Lease, Provenance, Segment, Transcript
+from stenobox.types import Event, Lease
 from stenobox.worker import checkpoint
 from stenobox.worker.engine import Engine, EngineTrouble, Ticket
 from stenobox.worker.observer import Outcome, WorkerObserver
-from whisper_onnx import OptionsError, Progress, TranscribeOptions, Transcription
+from stenobox.worker.result import engine_options, transcript_of, wrong_option
+from whisper_onnx import OptionsError, Progress, Transcription
 
 DISK_RETRY_SECONDS = 5.0
 NEW_LENGTH_SECONDS = 0.05  # a smaller difference to the recording's known length is not worth a write
@@ -132,7 +130,16 @@ class Attempt:
             # The engine does not know its own state again: an update of the program came in between.
             self._spent_before = 0.0
             ticket, result = await self._transcribe(info, samples, None)
-        await tools.jobs.complete(self._lease, self._transcript(ticket, result, recording.sha256))
+        transcript = transcript_of(
+            job.id,
+            result,
+            model=ticket.loaded,
+            options=job.options,
+            audio_sha256=recording.sha256,
+            work_seconds=self._work_seconds(),
+            now=tools.clock(),
+        )
+        await tools.jobs.complete(self._lease, transcript)
 
     async def _transcribe(
         self, info: ModelInfo, samples: NDArray[np.float32], resume: dict[str, Any] | None
@@ -178,7 +185,7 @@ class Attempt:
         if isinstance(error, StenoboxError):  # the model could not be loaded
             return error
         if isinstance(error, OptionsError):
-            return _wrong_option(error, self._lease.job.options)
+            return wrong_option(error, self._lease.job.options)
         log.exception("engine_failed", error)  # noqa: PLE1205  # an EventLogger
         return EngineFailed()
 
@@ -191,42 +198,6 @@ class Attempt:
         ]
         data = {"job_id": job.id, "segments": segments, "position": last.position, "duration": last.duration}
         self._tools.events.publish(Event("segments", job.owner_id, data))
-
-    def _transcript(self, ticket: Ticket, result: Transcription, audio_sha256: str) -> Transcript:
-        loaded = ticket.loaded
-        if loaded is None:
-            raise RuntimeError("the engine gave a result without a model")
-        options = self._lease.job.options
-        return Transcript(
-            job_id=self._lease.job.id,
-            language=result.language,
-            duration=result.duration,
-            text=result.text.strip(),
-            segments=tuple(
-                Segment(
-                    id=s.id,
-                    start=s.start,
-                    end=s.end,
-                    text=s.text.strip(),
-                    avg_logprob=s.avg_logprob,
-                    no_speech_prob=s.no_speech_prob,
-                    compression_ratio=s.compression_ratio,
-                    temperature=s.temperature,
-                )
-                for s in result.segments
-            ),
-            provenance=Provenance(
-                model=loaded.name,
-                model_sha256=loaded.sha256,
-                target=loaded.target,
-                provider=loaded.provider,
-                engine_version=engine_version(),
-                options=asdict(options),
-                audio_sha256=audio_sha256,
-                realtime_factor=self._work_seconds() / max(result.duration, 1e-3),
-            ),
-            created_at=self._tools.clock(),
-        )
 
     def _work_seconds(self) -> float:
         """Time spent on this job: by this attempt, and by those whose checkpoint it carries on."""
@@ -257,29 +228,3 @@ class Attempt:
                 await asyncio.sleep(DISK_RETRY_SECONDS)
             else:
                 return
-
-
-def engine_options(options: JobOptions) -> TranscribeOptions:
-    """A job's options as the engine's. Raises UnknownLanguage or InvalidRequest."""
-    try:
-        return TranscribeOptions(
-            language=options.language,
-            task="translate" if options.task == "translate" else "transcribe",
-            initial_prompt=options.prompt,
-        )
-    except OptionsError as error:
-        raise _wrong_option(error, options) from error
-
-
-def engine_version() -> str:
-    """The version of the program that ran the model."""
-    try:
-        return version("stenobox")
-    except PackageNotFoundError:
-        return "source"
-
-
-def _wrong_option(error: OptionsError, options: JobOptions) -> StenoboxError:
-    if error.field == "language":
-        return UnknownLanguage(language=options.language)
-    return InvalidRequest(problem=f"The model cannot do this: {error}.")

@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stenobox.models import ModelStore
-from whisper_onnx import Batcher, Progress, Task, TranscribeOptions, Transcription, WhisperError, WhisperModel
+from whisper_onnx import Batcher, Progress, Task, TranscribeOptions, Transcription, WhisperError
+
+if TYPE_CHECKING:
+    from whisper_onnx import WhisperModel
 
 KEPT_MODELS = 2  # loaded at the same time, unless more are in use
 IDLE_BEAT_SECONDS = 1.0
