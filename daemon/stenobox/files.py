@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from stenobox.errors import DataInUse, DiskFull
+from stenobox.errors import DataError, DataInUse, DiskFull
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -120,8 +120,14 @@ class DataLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or raise DataInUse at once when another process (or another DataLock) holds it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        """Take the lock, or raise DataInUse at once when another process (or another DataLock) holds it.
+
+        Raises DataError when the lock file cannot be opened.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        except OSError as error:
+            raise DataError(problem=f"{self._path} cannot be opened: {error.strerror}.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

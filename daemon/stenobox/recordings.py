@@ -37,6 +37,8 @@ SET_DURATION = "UPDATE recordings SET duration = ? WHERE id = ?"
 
 NAMED = "SELECT 1 FROM recordings WHERE sha256 = ? LIMIT 1"
 
+ALL_NAMED = "SELECT DISTINCT sha256 FROM recordings"
+
 # The recording goes with its last job.
 FORGET = """
 DELETE FROM recordings
@@ -138,12 +140,11 @@ class Recordings:
 
         A file that is not at the place of a recording is none of ours and is not reported.
         """
-        found: list[Path] = []
-        for path in await asyncio.to_thread(_media_files, self._layout):
-            async with self._db.read() as reader:
-                if await reader.fetch_one(NAMED, (path.name,)) is None:
-                    found.append(path)
-        return found
+        # A file whose row is about to be committed may be reported; `discard` asks again, in turn with the writer.
+        files = await asyncio.to_thread(_media_files, self._layout)
+        async with self._db.read() as reader:
+            named = {row["sha256"] for row in await reader.fetch_all(ALL_NAMED)}
+        return [path for path in files if path.name not in named]
 
 
 def _recording(row: sqlite3.Row) -> Recording:

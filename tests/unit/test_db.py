@@ -232,8 +232,11 @@ async def test_the_database_of_another_program_is_refused(tmp_path: Path) -> Non
     foreign = sqlite3.connect(path)
     foreign.execute("CREATE TABLE things (x)")
     foreign.close()
+    before = path.read_bytes()
     with pytest.raises(DataError, match="another program"):
         await Database.open(path)
+    assert path.read_bytes() == before
+    assert list(modes_in(tmp_path)) == ["a.db"]
 
 
 async def test_a_folder_that_is_missing_is_a_clear_error(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import aiosqlite
 
-from stenobox.db.migrations import migrate
+from stenobox.db.migrations import migrate, refuse_foreign
 from stenobox.errors import DataError, DiskFull
 from stenobox.files import PRIVATE_FILE, fsync_dir
 from stenobox.shielding import finish
@@ -141,8 +141,10 @@ class Database:
         async with contextlib.AsyncExitStack() as undo:
             try:
                 await asyncio.to_thread(_create_private, path)
-                writer = await _connect(path, PRAGMAS_OF_ALL + PRAGMAS_OF_WRITER, undo)
-                # The schema is read first: a file that is refused is left without a change.
+                writer = await _connect(path, PRAGMAS_OF_ALL, undo)
+                # Before anything is set: a file that is refused is left without a change.
+                await refuse_foreign(Reader(writer))
+                await _set(writer, PRAGMAS_OF_WRITER)
                 database = cls(writer, ())
                 await migrate(database)
                 for _ in range(READERS):
@@ -231,9 +233,13 @@ async def _connect(
     connection = await aiosqlite.connect(path, isolation_level=None)
     undo.push_async_callback(connection.close)
     connection.row_factory = sqlite3.Row
+    await _set(connection, pragmas)
+    return connection
+
+
+async def _set(connection: aiosqlite.Connection, pragmas: Iterable[str]) -> None:
     for pragma in pragmas:
         await connection.execute_fetchall(pragma)
-    return connection
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ from stenobox.db.steps import m0001_initial
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
-    from stenobox.db.connection import Database
+    from stenobox.db.connection import Database, Reader
 
 APPLICATION_ID = 0x53544E42
 """Bytes 68 to 71 of the file ("STNB"), by which `file` and we know a database of Stenobox from any other."""
@@ -45,34 +45,40 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),)
 
 
-async def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
-    """Run the steps that are missing; returns the version reached.
+async def refuse_foreign(reader: Reader, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
+    """Raise DataError for a database of another program or of a newer Stenobox; only reads."""
+    identity = await reader.fetch_one("PRAGMA application_id")
+    tables = await reader.fetch_one(COUNT_TABLES)
+    if identity is None or tables is None:
+        raise DataError(problem="The database does not answer.")
+    if not tables["tables"]:
+        return
+    if identity["application_id"] != APPLICATION_ID:
+        raise DataError(problem="The database file belongs to another program.")
+    applied, newest = await _applied(reader), migrations[-1].version
+    if applied > newest:
+        problem = (
+            f"The database has version {applied}, made by a newer Stenobox; this one knows {newest}. "
+            "Install the newer version again, or restore a snapshot from before the update."
+        )
+        raise DataError(problem=problem)
 
-    Raises DataError for a database that belongs to another program or to a newer Stenobox. Neither is
-    changed.
-    """
+
+async def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
+    """Run the steps that are missing; returns the version reached. Call `refuse_foreign` first."""
     async with database.write() as tx:
-        identity = await tx.fetch_one("PRAGMA application_id")
-        tables = await tx.fetch_one(COUNT_TABLES)
-        if identity is None or tables is None:
-            raise DataError(problem="The database does not answer.")
-        if tables["tables"] and identity["application_id"] != APPLICATION_ID:
-            raise DataError(problem="The database file belongs to another program.")
         await tx.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         await tx.execute(CREATE_RECORD)
-        row = await tx.fetch_one(APPLIED_VERSION)
-        applied = int(row["version"]) if row else 0
-        newest = migrations[-1].version
-        if applied > newest:
-            problem = (
-                f"The database has version {applied}, made by a newer Stenobox; this one knows {newest}. "
-                "Install the newer version again, or restore a snapshot from before the update."
-            )
-            raise DataError(problem=problem)
+        applied = await _applied(tx)
     for migration in migrations:
         if migration.version > applied:
             async with database.write() as tx:
                 for statement in migration.statements:
                     await tx.execute(statement)
                 await tx.execute(RECORD, (migration.version, migration.description))
-    return newest
+    return migrations[-1].version
+
+
+async def _applied(reader: Reader) -> int:
+    row = await reader.fetch_one(APPLIED_VERSION)
+    return int(row["version"]) if row else 0

@@ -89,14 +89,15 @@ class Jobs:
         """
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
+        statement = sql.LIST_ALL if identity.is_admin else sql.LIST_OWN
         values = {
-            "owner_id": None if identity.is_admin else identity.user.id,
+            "owner_id": identity.user.id,
             "state": state.value if state else None,
             "before": before(cursor),
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
-            return page_of(await reader.fetch_all(sql.LIST, values), limit)
+            return page_of(await reader.fetch_all(statement, values), limit)
 
     async def cancel(self, job_id: str, identity: Identity) -> Job:
         """Stop a job that waits or runs; its worker finds its lease lost. Raises NotFound, StateConflict."""
@@ -153,8 +154,9 @@ class Jobs:
                 return None
             await tx.execute(sql.TAKE_TURN, {"owner_id": row["owner_id"]})
             saved = await tx.fetch_one(sql.CHECKPOINT, (row["id"],))
-            checkpoint = msgspec.json.decode(saved["body"]) if saved else None
             job = await self._changed(tx, row["id"])
+        # In a thread: a long recording's checkpoint is some megabytes.
+        checkpoint = await asyncio.to_thread(msgspec.json.decode, saved["body"]) if saved else None
         return Lease(job=job, attempt=job.attempt, checkpoint=checkpoint)
 
     async def renew(self, lease: Lease) -> None:
