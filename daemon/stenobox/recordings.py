@@ -140,7 +140,7 @@ class Recordings:
 
         A file that is not at the place of a recording is none of ours and is not reported.
         """
-        # A file whose row is about to be committed may be reported; `discard` asks again, in turn with the writer.
+        # A file whose row is about to be committed may be reported; `discard` asks again, in its turn.
         files = await asyncio.to_thread(_media_files, self._layout)
         async with self._db.read() as reader:
             named = {row["sha256"] for row in await reader.fetch_all(ALL_NAMED)}
