@@ -205,6 +205,14 @@ export class Api {
   addUser(user) {
     return this.request("POST", "/api/users", { json: user });
   }
+
+  /**
+   * @param {string} name
+   * @returns {Promise<{outcome: string}>} "disabled" when recordings belong to the account, else "removed"
+   */
+  removeUser(name) {
+    return this.request("DELETE", `/api/users/${encodeURIComponent(name)}`);
+  }
 }
 
 /** @param {string} id */

@@ -95,6 +95,8 @@ class JobPage {
     this.progress = el("div", { class: "job-progress", hidden: true }, this.bar, this.left);
     this.notice = el("div", { class: "notice notice-bad", hidden: true });
     this.demo = demoNotice(app, job);
+    this.gap = el("p", { class: "hint", hidden: true },
+      "The lines from before this page was opened follow when the transcription is done.");
     this.actions = actionButtons(app, job, { compact: false });
     this.priority = priorityChoice(app, job);
     this.player = new Player(audioUrl(job.recording_id), job.duration);
@@ -119,6 +121,7 @@ class JobPage {
         this.demo,
       ),
       this.tools.node,
+      this.gap,
       this.transcript.node,
       this.player.node,
     );
@@ -166,6 +169,8 @@ class JobPage {
     const segments = this.app.store.liveSegments(this.job.id);
     this.transcript.setSegments(segments, waitingText(state));
     show(this.transcript.node, segments.length > 0 || state === "queued" || state === "running");
+    // Events are not kept by the box: whoever comes in the middle has not heard the beginning.
+    show(this.gap, state === "running" && this.job.progress > 0 && (segments[0]?.id ?? 1) > 0);
     this.tools.update({ lines: segments.length > 0, done: false });
   }
 
@@ -178,6 +183,7 @@ class JobPage {
       if (this.loaded !== wanted) return;
       this.heardLanguage = transcript.language;
       show(this.transcript.node, true);
+      show(this.gap, false);
       this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
       this.tools.update({ lines: transcript.segments.length > 0, done: true });
       this.paintFacts();

@@ -1,5 +1,6 @@
 /** The people who may use the box; for administrators. */
 
+import { confirmDialog } from "../dialog.js";
 import { el, fill } from "../dom.js";
 import { choice, field, form } from "../form.js";
 import { fullMoment, moment } from "../format.js";
@@ -16,7 +17,7 @@ export function usersView(app) {
   const list = el("div", { class: "table-wrap" });
   const load = async () => {
     try {
-      fill(list, table(app, (await app.api.users()).users));
+      fill(list, table(app, (await app.api.users()).users, load));
     } catch (error) {
       fill(list, el("p", { class: "notice notice-bad", role: "alert" }, explain(error)));
     }
@@ -62,12 +63,29 @@ export function usersView(app) {
 /**
  * @param {App} app
  * @param {(User & {disabled: boolean, created_at: string})[]} users
+ * @param {() => Promise<void>} reload
  */
-function table(app, users) {
+function table(app, users, reload) {
+  const remove = async (/** @type {User} */ user) => {
+    const sure = await confirmDialog({
+      title: `Remove ${user.name}?`,
+      text: "The account can no longer sign in and its API keys stop working. Recordings that belong to it stay on the box.",
+      yes: "Remove",
+    });
+    if (!sure) return;
+    try {
+      await app.api.removeUser(user.name);
+      app.notify(`${user.name} can no longer sign in.`, "good");
+    } catch (error) {
+      app.notify(explain(error));
+    }
+    await reload();
+  };
   return el(
     "table",
     { class: "table" },
-    el("thead", null, el("tr", null, ["Name", "Role", "Since"].map((title) => el("th", { scope: "col" }, title)))),
+    el("thead", null, el("tr", null, ["Name", "Role", "Since"].map((title) => el("th", { scope: "col" }, title)),
+      el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Actions")))),
     el("tbody", null, users.map((user) => el(
       "tr",
       null,
@@ -75,6 +93,9 @@ function table(app, users) {
         user.disabled ? el("span", { class: "muted" }, " (disabled)") : null),
       el("td", { dataset: { label: "Role" } }, ROLES.find(({ id }) => id === user.role)?.label ?? user.role),
       el("td", { dataset: { label: "Since" } }, el("time", { datetime: user.created_at, title: fullMoment(user.created_at) }, moment(user.created_at))),
+      el("td", { class: "table-actions" }, user.name === app.user.name || user.disabled ? null
+        : el("button", { type: "button", class: "button button-small", onclick: () => remove(user) },
+          "Remove", el("span", { class: "visually-hidden" }, ` ${user.name}`))),
     ))),
   );
 }
