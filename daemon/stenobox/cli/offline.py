@@ -68,7 +68,13 @@ async def transcribe_files(settings: Settings, request: Request, out: IO[bytes],
             ) as bar,
         ):
             run = _Run(
-                engine, info, options, limits=AudioLimits.of(settings.audio), scratch=Path(scratch), bar=bar
+                engine,
+                info,
+                options,
+                limits=AudioLimits.of(settings.audio),
+                scratch=Path(scratch),
+                bar=bar,
+                err=err,
             )
             return await run.all(request, out, settings.queue.concurrency)
 
@@ -85,6 +91,7 @@ class _Run:
         limits: AudioLimits,
         scratch: Path,
         bar: tqdm[None],
+        err: TextIO,
     ) -> None:
         self._engine = engine
         self._info = info
@@ -92,6 +99,7 @@ class _Run:
         self._limits = limits
         self._scratch = scratch
         self._bar = bar
+        self._err = err
 
     async def all(self, request: Request, out: IO[bytes], side_by_side: int) -> int:
         """Results are delivered in the order of the call, so that stdout has them in that order too."""
@@ -164,7 +172,7 @@ class _Run:
 
     def _say(self, line: str) -> None:
         """A line beside the bar, not through it."""
-        self._bar.write(line, file=self._bar.fp)
+        self._bar.write(line, file=self._err)
 
 
 def _deliver(transcript: Transcript, format: str, target: Path | None, out: IO[bytes]) -> str | None:
