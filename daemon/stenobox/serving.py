@@ -8,10 +8,11 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
 from stenobox.app import LAYOUT, WATCHDOG, build
 from stenobox.config import Settings
@@ -31,7 +32,10 @@ log = get_logger(__name__)
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; raises what a part died of, or why it could not start."""
-    _refuse_bare_network(settings)
+    refuse_bare_network(settings)
+    # The framework would print headers that it cannot parse, and these hold file names.
+    warnings.simplefilter("ignore", BadContentDispositionHeader)
+    warnings.simplefilter("ignore", BadContentDispositionParam)
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         async with _listening(settings) as (app, url):
@@ -130,7 +134,7 @@ def _url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _refuse_bare_network(settings: Settings) -> None:
+def refuse_bare_network(settings: Settings) -> None:
     """Passwords and transcripts cross the network only encrypted, unless the owner says otherwise."""
     if not is_loopback(settings.listen.host) and not settings.listen.plain_http:
         problem = (

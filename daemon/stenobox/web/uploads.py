@@ -19,6 +19,7 @@ from stenobox.joboptions import Order, order_of
 from stenobox.types import Identity, Job
 from stenobox.web import render
 from stenobox.web.bodies import json_response
+from stenobox.web.disposition import form_names
 from stenobox.web.keys import INTAKE, MODELS, SETTINGS, identity_of
 
 CHUNK_BYTES = 256 * 2**10
@@ -89,16 +90,21 @@ async def _receive(request: web.Request, received: list[Received]) -> dict[str, 
         part = await _parsed(form.next())
         if part is None:
             return fields
-        if isinstance(part, MultipartReader) or part.name is None:
+        name, filename = (None, None) if isinstance(part, MultipartReader) else _names(part)
+        if name is None:
             raise InvalidRequest(problem="Every part of the form needs a name.")
-        if part.name == "file":
+        if name == "file":
             await _order(request, fields)
-            received.append(await request.app[INTAKE].receive(_pieces(part), part.filename or ""))
-        elif part.name in fields:
-            raise InvalidRequest(problem=f"The field {part.name!r} is there twice.")
+            received.append(await request.app[INTAKE].receive(_pieces(part), filename or ""))
+        elif name in fields:
+            raise InvalidRequest(problem=f"The field {name[:40]!r} is there twice.")
         else:
-            fields[part.name] = await _parsed(part.text())
+            fields[name] = await _parsed(part.text())
     raise InvalidRequest(problem=f"A form has at most {MAX_PARTS} parts.")
+
+
+def _names(part: BodyPartReader) -> tuple[str | None, str | None]:
+    return form_names(part.headers.get(hdrs.CONTENT_DISPOSITION, ""))
 
 
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
