@@ -43,9 +43,15 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
 
 
 @pytest.fixture(scope="module")
-def long_talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
-    """Long enough to be watched while it is transcribed."""
-    return make_talk(tmp_path_factory.mktemp("long"), 12, repeats=12)
+def longer_talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
+    """Four minutes: long enough to be watched while it is transcribed."""
+    return make_talk(tmp_path_factory.mktemp("longer"), 12, repeats=5)
+
+
+@pytest.fixture(scope="module")
+def endless_talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
+    """Half an hour: a person on any machine is quicker to cancel it than the machine is to finish."""
+    return make_talk(tmp_path_factory.mktemp("endless"), 12, repeats=36)
 
 
 @pytest.fixture(scope="module")

@@ -107,18 +107,16 @@ def test_an_administrator_adds_a_user_who_sees_only_their_own(
     page = signed_in
     watch.expect_status(403, 404, 422)
     page.get_by_role("link", name="Users").click()
-    for _ in range(2):
-        page.get_by_label("Name").fill("sarah")
-        page.get_by_label("First password", exact=True).fill("sarah's password")
-        page.get_by_role("button", name="Add", exact=True).click()
-        expect(page.get_by_role("row").filter(has_text="sarah")).to_be_visible()
-        expect(page.get_by_label("Name")).to_have_value(re.compile("|sarah"))
+    _add_user(page, "sarah", "sarah's password")
+    expect(page.get_by_role("row").filter(has_text="sarah")).to_be_visible()
+    _add_user(page, "sarah", "another password")
     expect(page.get_by_role("alert").filter(has_text="already a user of that name")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
 
     sign_in(page, box.url, "sarah", "sarah's password")
     expect(page.get_by_role("link", name="Users")).to_have_count(0)
     expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    assert page.locator(".job").count() == 0
     page.goto(f"{box.url}/#/jobs/{finished}")
     expect(page.get_by_text("There is no such transcript, or it was deleted.")).to_be_visible()
 
@@ -134,6 +132,12 @@ def test_a_session_that_ended_elsewhere_leads_to_the_sign_in(
     page.get_by_role("link", name="API keys").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.locator(".toast")).to_contain_text("Your session has ended.")
+
+
+def _add_user(page: Page, name: str, password: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("First password", exact=True).fill(password)
+    page.get_by_role("button", name="Add", exact=True).click()
 
 
 def _fill_set_up(page: Page, name: str, password: str, again: str) -> None:

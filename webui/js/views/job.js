@@ -230,7 +230,7 @@ function demoNotice(app, job) {
     { class: "notice notice-warn demo-notice" },
     icon("info"),
     el("span", null, el("strong", null, "This is the demonstration model."),
-      " Expect mistakes in anything but short, clear English. A full model gives far better text."),
+      " It has never heard a human voice, so do not judge Stenobox by this text. Real recordings need a real model."),
   );
 }
 

@@ -70,8 +70,8 @@ function optionFields(catalogue) {
     { class: "notice notice-warn demo-notice", hidden: true },
     icon("info"),
     el("span", null, el("strong", null, "This is the demonstration model."),
-      " It shows how everything works, but it knows only a little English and will get most real recordings wrong. ",
-      "The README tells how to install a full model."),
+      " It shows how everything works, but it knows only a few hundred English words and has never heard a human voice. ",
+      "Real recordings need a real model; the README tells how to install one."),
   );
   /** @param {UploadOptions} change */
   const set = (change) => {
