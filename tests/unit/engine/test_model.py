@@ -54,21 +54,29 @@ def test_the_same_call_gives_the_same_samples_twice(model: WhisperModel, say: Sa
     assert call(5).segments != call(6).segments
 
 
-def test_a_full_prompt_before_a_window_that_never_ends_stays_within_the_context(
+def endless(model: WhisperModel, **changes: object) -> TranscribeOptions:
+    """Options by which every window is text until the context is full: neither end nor timestamp may come."""
+    tokenizer = model.tokenizer()
+    forbidden = (tokenizer.eot, *range(tokenizer.timestamp_begin, tokenizer.n_vocab))
+    none = dict.fromkeys(("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"))
+    values = {"language": "en", "without_timestamps": True, "suppress_tokens": forbidden, **none, **changes}
+    return TranscribeOptions(**values)  # type: ignore[arg-type]
+
+
+def test_a_full_prompt_before_a_window_that_never_ends_fills_the_context_and_no_more(
     model: WhisperModel, say: Say
 ) -> None:
-    transcription = model.transcribe(
-        say("digits"),
-        language="en",
-        initial_prompt="seven " * 300,
-        temperature=9.0,  # next to nothing makes the end likelier than any other token
-        without_timestamps=True,
-        compression_ratio_threshold=None,
-        logprob_threshold=None,
-        no_speech_threshold=None,
-    )
-    sampled = sum(len(segment.tokens) for segment in transcription.segments)
-    assert 100 < sampled <= model.dims.n_text_ctx + 1 - (1 + 223 + 4)
+    options = endless(model, temperature=1.0, initial_prompt="seven " * 300)
+    (segment,) = model.transcribe(say("digits"), options).segments
+    prompt = 1 + 223 + 4  # <|startofprev|>, half the context, the start sequence
+    assert len(segment.tokens) == model.dims.n_text_ctx + 1 - prompt
+
+
+def test_every_window_draws_random_numbers_of_its_own(model: WhisperModel, say: Say) -> None:
+    options = endless(model, temperature=2.0, condition_on_previous_text=False)
+    first, second = model.transcribe(say("digits", 25.99, "digits", 25.99), options).segments
+    assert (first.seek, second.seek) == (0, 3000)
+    assert first.tokens[:5] != second.tokens[:5]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 159])
