@@ -31,7 +31,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = os.pathsep.join(str(ROOT / folder) for folder in ("daemon", "onnx_models"))
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """How long something that must happen is waited for. Not a claim about speed: machines that test are slow
 and busy.
 """
