@@ -174,7 +174,7 @@ def watching(box: Daemon) -> Iterator[list[int]]:
 
 
 def upload_silence(box: Daemon, size: int) -> str:
-    """Stream a WAV file of that many bytes (96 kHz, stereo, float32), never in memory; returns the job's id."""
+    """Stream a WAV file of that many bytes (96 kHz, stereo, float32), never in memory; returns the job."""
     rate, channels = 96_000, 2
     frame = 4 * channels
     head = struct.pack(

@@ -36,7 +36,7 @@ def loudest(samples: Samples) -> float:
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000])
-@pytest.mark.parametrize("hertz", [100.0, 1_000.0, 3_000.0])
+@pytest.mark.parametrize("hertz", [100.0, 3_000.0])
 async def test_a_tone_of_any_rate_keeps_its_values_and_its_place(
     tmp_path: Path, rate: int, hertz: float
 ) -> None:

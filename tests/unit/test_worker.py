@@ -17,7 +17,7 @@ import soundfile
 from making_audio import speech, tone, wav
 from stenobox.config import AudioSettings, ModelsSettings, QueueSettings, Settings
 from stenobox.db import Database
-from stenobox.errors import NotFound, StateConflict
+from stenobox.errors import DiskFull, NotFound, StateConflict
 from stenobox.events import EventHub
 from stenobox.jobs import Jobs
 from stenobox.models import ModelStore
@@ -31,6 +31,9 @@ OWNER = Identity(User(1, "ada", Role.ADMIN, False, 0.0), via="key")
 ADA = """
 INSERT OR IGNORE INTO users (id, name, password_hash, role, created_at) VALUES (1, 'ada', 'x', 'admin', 0)
 """
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+THINGS = ("black computer", "table", "message", "plan", "week", "yellow chair")
+PLACES = ("on the right", "quiet", "open at seven", "here")
 WORDS = "The black computer is on the right. "
 
 
@@ -140,12 +143,17 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def long(tmp_path_factory: pytest.TempPathFactory, short: Path) -> Path:
-    """About eight windows of speech with pauses."""
-    samples, rate = soundfile.read(short, dtype="float32")
-    pause = np.zeros(rate // 2, np.float32)
-    path = tmp_path_factory.mktemp("speech") / "long.flac"
-    soundfile.write(path, np.concatenate([samples, pause] * 64), rate)
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some windows of speech with pauses; no sentence twice, since repetition has the engine try again."""
+    folder = tmp_path_factory.mktemp("speech")
+    path = folder / "long.flac"
+    parts: list[np.ndarray] = []
+    for number in range(24):
+        numbers = " ".join(DIGITS[(number * 7 + place * place) % 10] for place in range(5))
+        text = f"The {THINGS[number % 6]} is {PLACES[number % 4]}. {numbers}."
+        samples, rate = soundfile.read(speech(folder / "part.wav", text), dtype="float32")
+        parts += [samples, np.zeros(rate // 2, np.float32)]
+    soundfile.write(path, np.concatenate(parts), rate)
     return path
 
 
@@ -470,6 +478,57 @@ async def test_status_tells_when_the_default_model_is_ready(box: Box) -> None:
         assert worker.status.alive
         assert [model.name for model in worker.status.loaded] == ["demo"]
     assert not worker.status.alive
+
+
+async def test_a_model_that_is_installed_later_is_taken_up(
+    tmp_path: Path, demo_bundle: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stenobox.models.shipped_demo", lambda: None)
+    monkeypatch.setattr("stenobox.worker.loop.MISSING_MODEL_SECONDS", 0.05)
+    monkeypatch.setattr("stenobox.worker.loop.DISK_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("stenobox.worker.attempt.DISK_RETRY_SECONDS", 0.05)
+    shelf = tmp_path / "shelf"
+    async with box_in(tmp_path / "data", shelf) as box:
+        job = await box.submit(short)
+        worker = box.worker()
+        async with working(worker):
+            await eventually(lambda: "No speech model" in worker.status.problem)
+            assert not (await box.jobs.get(job.id, OWNER)).state.final  # it waits
+            shutil.copytree(demo_bundle, shelf / ".copying")
+            (shelf / ".copying").rename(shelf / "demo")
+            done = await box.until(job)
+            await eventually(lambda: not worker.status.problem)
+    assert (done.state, done.error) == (JobState.DONE, None)
+
+
+async def test_a_full_disk_puts_the_job_off_and_costs_no_attempt(
+    box: Box, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up under a checkpoint, and under giving the job back; then there is room again."""
+    monkeypatch.setattr("stenobox.worker.attempt.DISK_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("stenobox.worker.loop.DISK_RETRY_SECONDS", 0.05)
+    refusals = {"progress": 1, "release": 2, "claim": 1}
+
+    def sometimes_full(name: str) -> None:
+        real = getattr(box.jobs, name)
+
+        async def call(*arguments: object) -> object:
+            if refusals[name]:
+                refusals[name] -= 1
+                raise DiskFull
+            return await real(*arguments)
+
+        monkeypatch.setattr(box.jobs, name, call)
+
+    for name in refusals:
+        sometimes_full(name)
+    job = await box.submit(short)
+    async with working(box.worker()) as task:
+        done = await box.until(job)
+        assert not task.done()
+    assert (done.state, done.error) == (JobState.DONE, None)
+    assert set(refusals.values()) == {0}
+    assert (await box.transcript(job)).text
 
 
 async def test_every_end_of_an_attempt_is_counted(box: Box, short: Path, tmp_path: Path) -> None:

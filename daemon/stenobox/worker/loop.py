@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stenobox.audio.limits import AudioLimits
 from stenobox.config import Settings
-from stenobox.errors import LeaseLost, StenoboxError, Unavailable
+from stenobox.errors import LeaseLost, ModelError, StenoboxError, Unavailable
 from stenobox.events import EventHub
 from stenobox.jobs import Jobs
 from stenobox.log import bound, get_logger
@@ -25,6 +25,7 @@ from stenobox.worker.engine import Engine, LoadedModel
 from stenobox.worker.observer import NoObserver, Outcome, WorkerObserver
 
 RENEWALS_PER_LEASE = 3
+MISSING_MODEL_SECONDS = 30.0
 STUCK_SECONDS = 300.0
 """An engine that has been in one step for so long will not come back: a hung driver, most likely."""
 
@@ -85,11 +86,13 @@ class Worker:
 
     @property
     def status(self) -> WorkerStatus:
+        loaded = self._engine.loaded
         return WorkerStatus(
             alive=self._working and self._engine.seconds_since_beat < STUCK_SECONDS,
             running=len(self._running),
-            loaded=self._engine.loaded,
-            problem=self._problem,
+            loaded=loaded,
+            # A job may have loaded it meanwhile.
+            problem="" if any(model.name == self._models.default for model in loaded) else self._problem,
         )
 
     async def run(self) -> None:
@@ -112,14 +115,23 @@ class Worker:
             self._working = False
 
     async def _warm(self) -> None:
-        """Have the default model ready; when that fails the box says why, and stays up for the rest."""
-        try:
-            await self._engine.warm(None)
-        except StenoboxError as error:
-            self._problem = error.detail
-            log.error("default_model_unusable", code=error.code)
-        else:
-            self._problem = ""
+        """Have the default model ready; when that fails the box says why, and stays up for the rest.
+
+        A model that is not there yet is looked for again; one that is broken waits for a job that asks for
+        it, since hashing it over and over would only heat the room.
+        """
+        while True:
+            try:
+                await self._engine.warm(None)
+            except StenoboxError as error:
+                self._problem = error.detail
+                log.error("default_model_unusable", code=error.code)
+                if isinstance(error, ModelError):
+                    return
+                await asyncio.sleep(MISSING_MODEL_SECONDS)
+            else:
+                self._problem = ""
+                return
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         while True:
