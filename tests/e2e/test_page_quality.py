@@ -61,6 +61,18 @@ NAMELESS = """
 """
 
 
+# What lies partly outside of the window; something fixed does so without making the document wider.
+OUTSIDE = """
+() => [...document.querySelectorAll("button, a[href], input, select, p, h1, h2, h3, li, span")]
+  .filter((node) => node.checkVisibility() && !node.closest(".visually-hidden, .skip-link"))
+  .filter((node) => {
+    const { left, right } = node.getBoundingClientRect();
+    return left < -0.5 || right > innerWidth + 0.5;
+  })
+  .map((node) => node.outerHTML)
+"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1180])
 def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
@@ -77,6 +89,7 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
         page.goto(f"{box.url}/{route}")
         expect(page.locator(".job, form, .segment").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, route
+        assert page.evaluate(OUTSIDE) == [], route
         assert page.evaluate(CONTRAST) == [], route
         assert page.evaluate(NAMELESS) == [], route
     context.close()
@@ -114,6 +127,7 @@ def test_a_box_that_goes_away_is_told_and_what_was_missed_is_caught_up(
         cable.cut()
         expect(page.get_by_text("The box cannot be reached.")).to_be_visible()
         other = _copy_of(box, finished)
+        box.wait_for(other, "done")
         expect(page.locator(f"[data-job='{other}']")).to_have_count(0)
         cable.join()
         page.get_by_role("button", name="Try now").click()
