@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Person:
         form = FormData(default_to_multipart=True)
         for name, value in fields.items():
             form.add_field(name, value)
-        form.add_field("file", content, filename=filename)
+        form.add_field("file", io.BytesIO(content), filename=filename)
         return await self.post("/api/jobs", data=form)
 
 

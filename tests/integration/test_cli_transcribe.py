@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from making_audio import speech, wav
+from making_checkpoints import SMALL, openai_file, tensors
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -235,12 +236,29 @@ def test_models_list_and_verify_tell_whole_from_broken(
     assert "large" in one_line_error(unknown)
 
 
+def test_models_build_makes_a_model_that_the_box_can_use(
+    stenobox: Command, talk: Path, tmp_path: Path
+) -> None:
+    checkpoint = openai_file(tmp_path / "small.pt", SMALL, tensors(SMALL, np.float16))
+    built = stenobox("models", "build", checkpoint, "--name", "mine", "--weights", "fp16")
+    assert (built.returncode, built.stderr) == (0, "")
+    assert "mine\tcpu-fp32\t" in stenobox("models", "list").stdout
+    assert stenobox("models", "verify", "mine").returncode == 0
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    again = stenobox("models", "build", checkpoint, "--name", "mine")
+    assert again.returncode == 1
+    assert "exists already" in one_line_error(again)
+
+
 def test_models_build_refuses_what_is_no_checkpoint(stenobox: Command, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_text("no checkpoint")
     result = stenobox("models", "build", tmp_path / "a.pt", "--output", tmp_path / "out")
     assert result.returncode == 1
-    assert "'a'" in one_line_error(result)
+    assert "checkpoint" in one_line_error(result)
     assert not (tmp_path / "out").exists()
+    escaping = stenobox("models", "build", tmp_path / "a.pt", "--name", "../out")
+    assert escaping.returncode == 2
+    assert "no name for a model" in one_line_error(escaping)
 
 
 def test_doctor_is_content_with_a_sound_machine(stenobox: Command) -> None:

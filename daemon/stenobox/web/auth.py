@@ -10,6 +10,7 @@ from stenobox.web import render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
+    IDENTITY,
     LOGIN_LIMIT,
     SESSIONS,
     SETUP,
@@ -34,6 +35,10 @@ async def logout(request: web.Request) -> web.Response:
     token = session_token(request)
     if token is not None:
         await request.app[SESSIONS].revoke(token)
+    identity = request.get(IDENTITY)
+    if identity is not None:
+        # Of all sessions: which stream belongs to which is not kept, and a page connects again by itself.
+        request.app[STREAMS].end_of(identity.user.id)
     response = web.Response(status=204)
     clear_session(request, response)
     return response

@@ -15,6 +15,7 @@ from stenobox.log import bound, get_logger
 from stenobox.types import Identity
 from stenobox.web import problems
 from stenobox.web.crosssite import is_loopback, refuse_cross_site, refuse_foreign_host
+from stenobox.web.expect import invite_body
 from stenobox.web.identify import identify
 from stenobox.web.keys import IDENTITY, METRICS, REQUEST_ID, SETTINGS, SETUP, STARTED
 from stenobox.web.peer import is_control
@@ -91,6 +92,8 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     allow(who, identity)
     if identity is not None:
         request[IDENTITY] = identity
+    if rule is not None and not rule.invites_body:
+        invite_body(request)
     return await handler(request)
 
 

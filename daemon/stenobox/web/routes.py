@@ -16,6 +16,7 @@ from stenobox.web import (
     transcripts,
     uploads,
 )
+from stenobox.web.expect import do_not_invite
 from stenobox.web.rules import Route, Who
 
 ROUTES: tuple[Route, ...] = (
@@ -34,7 +35,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/auth/me", auth.me, Who.SIGNED_IN),
     Route("POST", "/api/auth/password", auth.change_password, Who.SIGNED_IN),
     Route("GET", "/api/models", catalogue.models, Who.SIGNED_IN),
-    Route("POST", "/api/jobs", uploads.create_jobs, Who.WRITER, expects_body=True),
+    Route("POST", "/api/jobs", uploads.create_jobs, Who.WRITER, invites_body=True),
     Route("GET", "/api/jobs", jobs.list_jobs, Who.SIGNED_IN),
     Route("GET", "/api/jobs/{id}", jobs.get_job, Who.SIGNED_IN),
     Route("DELETE", "/api/jobs/{id}", jobs.delete_job, Who.WRITER),
@@ -62,10 +63,9 @@ _BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route i
 def add_routes(app: web.Application) -> None:
     """Build the router from the table. A GET is also answered to HEAD, except where the answer never ends."""
     for route in ROUTES:
-        expect = uploads.expect_after_checks if route.expects_body else None
-        app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)
+        app.router.add_route(route.method, route.path, route.handler, expect_handler=do_not_invite)
         if route.method == hdrs.METH_GET and not route.stream:
-            app.router.add_route(hdrs.METH_HEAD, route.path, route.handler)
+            app.router.add_route(hdrs.METH_HEAD, route.path, route.handler, expect_handler=do_not_invite)
 
 
 def rule_of(request: web.Request) -> Route | None:

@@ -27,8 +27,10 @@ class Who(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table. `before_setup`: also while the box has no user. `stream`: never answered to
-    HEAD.
+    """One line of the table.
+
+    `before_setup`: also while the box has no user. `stream`: the answer does not end, so HEAD is not
+    answered. `invites_body`: the handler looks at the request before it sends `100 Continue`.
     """
 
     method: str
@@ -37,7 +39,7 @@ class Route:
     who: Who
     before_setup: bool = False
     stream: bool = False
-    expects_body: bool = False
+    invites_body: bool = False
 
 
 def allow(who: Who, identity: Identity | None) -> None:

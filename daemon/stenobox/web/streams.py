@@ -15,6 +15,9 @@ class OpenStreams:
         self._by_user: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
 
+    def __len__(self) -> int:
+        return sum(len(streams) for streams in self._by_user.values())
+
     @contextlib.contextmanager
     def opened(self, user_id: int) -> Iterator[asyncio.Event]:
         """Yields an event that is set when the stream has to end."""

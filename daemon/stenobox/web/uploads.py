@@ -20,6 +20,7 @@ from stenobox.types import Identity, Job
 from stenobox.web import render
 from stenobox.web.bodies import json_response
 from stenobox.web.disposition import form_names
+from stenobox.web.expect import invite_body
 from stenobox.web.keys import INTAKE, MODELS, SETTINGS, identity_of
 
 CHUNK_BYTES = 256 * 2**10
@@ -32,17 +33,10 @@ MAX_PARTS = 200
 STALLED_S = 60.0
 
 
-async def expect_after_checks(_request: web.Request) -> None:
-    """Replaces the framework's handler of `Expect: 100-continue`, which would invite the body unseen.
-
-    `create_jobs` sends the 100 itself once the caller is known and may send (RFC 9110, section 10.1.1).
-    """
-
-
 async def create_jobs(request: web.Request) -> web.Response:
     identity = identity_of(request)
     await _refuse_early(request)
-    await _invite_body(request)
+    invite_body(request)
     intake = request.app[INTAKE]
     received: list[Received] = []
     try:
@@ -69,11 +63,6 @@ async def _refuse_early(request: web.Request) -> None:
     if request.content_length is not None and request.content_length > limit + FORM_OVERHEAD_BYTES:
         raise FileTooLarge(limit=limit)
     await _order(request, {})
-
-
-async def _invite_body(request: web.Request) -> None:
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 async def _order(request: web.Request, fields: dict[str, str]) -> Order:
