@@ -11,6 +11,7 @@ import argparse
 import difflib
 import functools
 import json
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -183,10 +184,15 @@ def sounds_without_speech() -> dict[str, Samples]:
     for frequency in (220, 440, 1000, 3000):
         for s, level in ((5, 0.2), (40, 0.02)):
             sounds[f"tone {frequency} Hz {s} s level {level}"] = sines(s, level, frequency)
-    keypad = np.zeros(0, np.float32)
-    for low, high in ((697, 1209), (770, 1336), (852, 1477), (941, 1336), (697, 1477), (770, 1209)):
-        keypad = np.concatenate([keypad, sines(0.12, 0.15, low, high), np.zeros(1600, np.float32)])
-    sounds["keypad tones"] = keypad
+    sounds["hum 50 Hz under noise"] = sines(20, 0.05, 50, 150, 250) + np.float32(0.01) * np.asarray(
+        rng.standard_normal(20 * SAMPLE_RATE), np.float32
+    )
+    sounds["beeps 1000 Hz"] = sines(10, 0.2, 1000) * (np.arange(10 * SAMPLE_RATE) % SAMPLE_RATE < 4000)
+    for level in (0.01, 0.15, 0.4):
+        keypad = [np.zeros(0, np.float32)]
+        for low, high in ((697, 1209), (770, 1336), (852, 1477), (941, 1336), (697, 1477), (770, 1209)):
+            keypad += [sines(0.12, level, low, high), np.zeros(1600, np.float32)]
+        sounds[f"keypad tones level {level}"] = np.concatenate(keypad)
     sounds["dial tone 350 and 440 Hz"] = sines(8, 0.1, 350, 440)
     clicks = np.zeros(10 * SAMPLE_RATE, np.float32)
     clicks[:: SAMPLE_RATE // 3] = 0.5
@@ -228,6 +234,9 @@ def evaluate(transcribe: Transcriber, clips: int, passages: int, seed: int, show
         figures["clips"][f"white noise {ratio_db} dB"] = measure(transcribe, noised)
     flite = drawn(3, clips // 4, lambda held_out: held_out.known_voice_clip("sentence"))
     figures["clips"]["flite, voices of training"] = measure(transcribe, flite, shown("flite"))
+    if shutil.which("text2wave"):
+        unseen = drawn(4, clips // 4, lambda held_out: held_out.unseen_engine_clip("sentence"))
+        figures["clips"]["festival, an unseen engine"] = measure(transcribe, unseen, shown("festival"))
     styles = {
         "pauses up to 20 s": Pauses(),
         "pauses up to 3 s": Pauses(longest_s=3.0),

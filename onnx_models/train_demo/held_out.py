@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from .grammar import Grammar, Kind
 from .speech import (
     ESPEAK_HELD_OUT_VARIANTS,
+    FESTIVAL_VOICES,
     SAMPLE_RATE,
     EspeakNg,
     Utterance,
+    Voice,
+    festival_speak,
     flite_speak,
     random_espeak_voice,
     random_flite_voice,
@@ -98,6 +101,13 @@ class HeldOut:
         """A held-out sentence by flite, all of whose voices are heard in training."""
         text = self._grammar.draw(kind, held_out=True)
         spoken = flite_speak(text, random_flite_voice(self._rng))
+        return self._placed([(self._rng.uniform(0.1, 0.9), spoken)], self._rng.uniform(0.1, 0.9))
+
+    def unseen_engine_clip(self, kind: Kind) -> Recording:
+        """A held-out sentence by festival, of which training hears nothing."""
+        text = self._grammar.draw(kind, held_out=True)
+        voice = Voice("festival", self._rng.choice(FESTIVAL_VOICES), 1.0, 0)
+        spoken = festival_speak(text, voice)
         return self._placed([(self._rng.uniform(0.1, 0.9), spoken)], self._rng.uniform(0.1, 0.9))
 
     def _utterance(self, kind: Kind) -> Utterance:

@@ -42,6 +42,9 @@ ESPEAK_UNUSED_VARIANTS = (
 ESPEAK_HELD_OUT_VARIANTS = ("f4", "m6", "linda", "quincy", "klatt3", "Mike", "steph2", "edward")
 """Voices that training never hears."""
 
+FESTIVAL_VOICES = ("ked_diphone", "cmu_us_slt_arctic_hts")
+"""Voices of an engine that training never hears.  The second is of the speaker of flite's ``slt``."""
+
 FLITE_VOICES = {"kal": 105, "kal16": 105, "awb": 130, "rms": 95, "slt": 170}
 """Voice: its usual mean pitch in Hz."""
 
@@ -210,6 +213,17 @@ def _flite_phone_count(word: str) -> int:
         ["flite", "-psdur", "-t", word, "-o", "none"], capture_output=True, text=True, check=True
     )
     return len(re.findall(r"(?!pau)\b[a-z]+:[\d.]+", done.stdout))
+
+
+def festival_speak(text: str, voice: Voice) -> Utterance:
+    """The text by festival, without times of phones and words.  Raises SpeechError when it refuses."""
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        command = ["text2wave", "-eval", f"(voice_{voice.name})", "-o", file.name]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SpeechError(f"festival: {done.stderr.strip()}")
+        samples, rate = read_wave(Path(file.name))
+    return _utterance(text, voice, samples, rate=rate, phones=[], words=[])
 
 
 def random_espeak_voice(rng: random.Random, variants: list[str] | tuple[str, ...]) -> Voice:

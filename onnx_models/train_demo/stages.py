@@ -31,6 +31,9 @@ class Stage:
     words: float = 0.3
 
 
+CALMER = Mix(noise=0.3, echo=0.05, masks=0.2)
+"""For the later stages: less to fight against, now that they learn whole windows."""
+
 STAGES = (
     Stage(
         "listen",
@@ -59,7 +62,7 @@ STAGES = (
         decoder_layers=3,
         rate=1.3e-3,
         last_rate=0.4,
-        batches=BatchOptions(passages=0.5, targets=TargetOptions(prompts=0.5)),
+        batches=BatchOptions(passages=0.5, mix=CALMER, targets=TargetOptions(prompts=0.5)),
     ),
     Stage(
         "settle",
@@ -70,6 +73,6 @@ STAGES = (
         guide=0.1,
         phones=0.1,
         words=0.2,
-        batches=BatchOptions(passages=0.6, targets=TargetOptions(prompts=0.6)),
+        batches=BatchOptions(passages=0.6, mix=CALMER, targets=TargetOptions(prompts=0.6)),
     ),
 )
