@@ -77,10 +77,14 @@ class ModelStore:
         demo = shipped_demo()
         return [self._layout.models, *self._settings.path, *([demo] if demo else [])]
 
-    def folder_for(self, name: str) -> Path:
-        """Where a new model of that name goes. Raises InvalidRequest for a name that is no folder's."""
+    def make_room_for(self, name: str) -> Path:
+        """Where a new model of that name goes; the data folder is made if it is missing.
+
+        Raises InvalidRequest for a name that is no folder's, DataError when the data folder cannot be used.
+        """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise InvalidRequest(problem=f"{name!r} is no name for a model: use letters, digits, . _ and -.")
+        self._layout.create()
         return self._layout.models / name
 
     def list(self, verify: bool = False) -> list[ModelInfo]:

@@ -135,7 +135,7 @@ def test_a_loaded_model_transcribes(tmp_path: Path, demo_bundle: Path) -> None:
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "x" * 65, "a b"])
 def test_a_new_model_cannot_be_named_out_of_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRequest):
-        store(tmp_path).folder_for(name)
+        store(tmp_path).make_room_for(name)
 
 
 def test_the_shipped_demo_is_found_beside_the_source_or_is_absent(

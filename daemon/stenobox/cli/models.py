@@ -87,12 +87,11 @@ def _verify(args: argparse.Namespace, store: ModelStore) -> int:
 
 
 def _build(args: argparse.Namespace, store: ModelStore) -> int:
-    from stenobox.errors import ModelError  # noqa: PLC0415
     from whisper_onnx.build import build  # noqa: PLC0415
     from whisper_onnx.errors import WhisperError  # noqa: PLC0415
 
     name = args.name or args.checkpoint.stem
-    folder = args.output or store.folder_for(name)
+    folder = args.output or store.make_room_for(name)
     try:
         bundle = build(
             args.checkpoint,
@@ -104,6 +103,7 @@ def _build(args: argparse.Namespace, store: ModelStore) -> int:
             source=args.source,
         )
     except WhisperError as error:
-        raise ModelError(model=name, problem=f"{error}.".replace("..", ".")) from error
+        sys.stderr.write(f"stenobox: {error}\n")
+        return 1
     sys.stdout.write(f"{bundle.name}: built in {folder}\n")
     return 0
