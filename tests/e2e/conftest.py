@@ -34,7 +34,7 @@ def make_talk(folder: Path, sentences: int, repeats: int = 1) -> Talk:
     whole = np.concatenate(parts * repeats)
     path = folder / "talk.wav"
     soundfile.write(path, whole, rate)
-    return Talk(path.read_bytes(), texts * repeats, len(whole) / rate)
+    return Talk(path, texts * repeats, len(whole) / rate)
 
 
 @pytest.fixture(scope="module")

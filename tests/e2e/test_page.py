@@ -194,8 +194,8 @@ def test_a_job_is_cancelled_tried_again_and_deleted_only_after_a_question(
     signed_in: Page, box: Daemon, endless_talk: Talk
 ) -> None:
     page = signed_in
-    drop(page, "long one.wav", endless_talk.content)
-    row = job_row(page, "long one.wav")
+    page.get_by_label("Choose files").set_input_files(endless_talk.path)
+    row = job_row(page, endless_talk.path.name)
     row.get_by_role("button", name="Cancel").click()
     expect(row.locator(".badge")).to_have_text("Cancelled")
     row.get_by_role("button", name="Try again").click()

@@ -36,9 +36,13 @@ DROP = """
 class Talk:
     """A recording in several sentences, and what is said in it; `duration` in seconds."""
 
-    content: bytes
+    path: Path
     sentences: tuple[str, ...]
     duration: float
+
+    @property
+    def content(self) -> bytes:
+        return self.path.read_bytes()
 
 
 def spoken_words(text: str) -> list[str]:

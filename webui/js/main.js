@@ -1,6 +1,7 @@
 /** Starts the page: finds out who is there, then shows set-up, sign-in or the application. */
 
 import { Api } from "./api.js";
+import { confirmDialog } from "./dialog.js";
 import { el, fill, setText } from "./dom.js";
 import { acceptDrops } from "./drop.js";
 import { EventStream } from "./events.js";
@@ -115,7 +116,7 @@ class Page {
       },
       onSignedOut: () => this.signedOut(),
     });
-    const shell = new Shell({ user, uploader, onSignOut: () => this.signOut(), onRetry: () => stream.retryNow() });
+    const shell = new Shell({ user, uploader, onSignOut: () => this.signOut(uploader), onRetry: () => stream.retryNow() });
     /** @type {App} */
     const app = {
       api: this.api, store, uploader, user, catalogue,
@@ -127,7 +128,12 @@ class Page {
     };
     const router = makeRouter(app, shell);
     announceOutcomes(app);
-    uploader.addEventListener("sent", (event) => store.put(/** @type {CustomEvent} */ (event).detail.job));
+    uploader.addEventListener("sent", (event) => {
+      const { upload, job } = /** @type {CustomEvent} */ (event).detail;
+      // Live events of a short recording may be ahead of the answer to its upload.
+      if (!store.jobs.has(job.id)) store.put(job);
+      this.announce(`${upload.file.name} has arrived.`);
+    });
     const stopDrops = user.role === "viewer" ? () => {} : acceptDrops((dropped) => {
       app.navigate("#/");
       takeDropped(app, dropped);
@@ -146,7 +152,17 @@ class Page {
     stream.start();
   }
 
-  async signOut() {
+  /** @param {Uploader} uploader */
+  async signOut(uploader) {
+    if (uploader.active().length > 0) {
+      const sure = await confirmDialog({
+        title: "Stop the uploads?",
+        text: "Files are still on their way to the box. Signing out stops them.",
+        yes: "Sign out",
+        no: "Stay",
+      });
+      if (!sure) return;
+    }
     try {
       await this.api.signOut();
     } catch (error) {

@@ -40,16 +40,24 @@ export class JobStore extends EventTarget {
 
   /** @param {Job} job */
   put(job) {
-    this.clock += 1;
-    this.touched.set(job.id, this.clock);
+    this.touch(job.id);
     this.sample(job);
     this.jobs.set(job.id, job);
-    if (job.state === "queued" && job.progress === 0) this.live.delete(job.id);
+    const fromScratch = job.state === "queued" && job.progress === 0;
+    if (fromScratch || job.state === "done") this.live.delete(job.id);
     this.dispatchEvent(new CustomEvent("job", { detail: job }));
   }
 
   /** @param {string} id */
+  touch(id) {
+    this.clock += 1;
+    this.touched.set(id, this.clock);
+  }
+
+  /** @param {string} id */
   remove(id) {
+    // An answer that is still on its way must not bring the job back.
+    this.touch(id);
     for (const map of [this.jobs, this.live, this.samples]) map.delete(id);
     this.dispatchEvent(new CustomEvent("deleted", { detail: id }));
   }

@@ -7,7 +7,7 @@ import { capitalised, fullMoment, moment, span } from "../format.js";
 import { icon } from "../icons.js";
 import { PRIORITIES, STATES, explain, explainJob } from "../messages.js";
 import { Player } from "../player.js";
-import { actionButtons } from "./job_actions.js";
+import { actionButtons, change } from "./job_actions.js";
 import { progressText } from "./job_row.js";
 import { TranscriptTools } from "./transcript_tools.js";
 import { TranscriptView } from "./transcript.js";
@@ -87,6 +87,8 @@ class JobPage {
     this.loaded = null;
     /** @type {string | null} */
     this.heardLanguage = null;
+    /** The last quarter of the way that was announced. */
+    this.quarter = Math.floor(job.progress * 4);
     this.undo = new AbortController();
     this.badge = el("span", { class: "badge" });
     this.facts = el("dl", { class: "facts" });
@@ -104,7 +106,9 @@ class JobPage {
     this.tools = new TranscriptTools(app, this.transcript, job.id);
     this.transcript.addEventListener("play", (event) => this.player.playFrom(/** @type {CustomEvent} */ (event).detail));
     this.player.addEventListener("position", (event) => {
-      this.transcript.setPosition(/** @type {CustomEvent} */ (event).detail, this.player.playing);
+      const position = /** @type {CustomEvent} */ (event).detail;
+      // Before anybody pressed play, no line is the current one.
+      if (position > 0 || this.player.playing) this.transcript.setPosition(position, this.player.playing);
     });
     this.node = el(
       "div",
@@ -161,6 +165,9 @@ class JobPage {
     if (!running) return;
     this.bar.value = this.job.progress;
     setText(this.left, progressText(this.app, this.job));
+    const quarter = Math.floor(this.job.progress * 4);
+    if (quarter > this.quarter && quarter < 4) this.app.announce(`${quarter * 25}% is transcribed.`);
+    this.quarter = quarter;
   }
 
   showLive() {
@@ -182,6 +189,8 @@ class JobPage {
       const transcript = await this.app.api.transcript(this.job.id, this.undo.signal);
       if (this.loaded !== wanted) return;
       this.heardLanguage = transcript.language;
+      // A screen reader needs it to say the words in the right language.
+      this.transcript.list.lang = transcript.language;
       show(this.transcript.node, true);
       show(this.gap, false);
       this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
@@ -242,7 +251,7 @@ function priorityChoice(app, job) {
   const options = PRIORITIES.map(({ id, label }) => ({ value: id, label }));
   const onchange = async (/** @type {string} */ value) => {
     try {
-      app.store.put(await app.api.setPriority(job.id, value));
+      await change(app, app.api.setPriority(job.id, value));
     } catch (error) {
       app.notify(explain(error));
     }

@@ -24,14 +24,14 @@ const ACTIONS = [
     label: "Cancel",
     icon: "close",
     offered: (job) => job.state === "queued" || job.state === "running",
-    run: async (app, job) => app.store.put(await app.api.cancelJob(job.id)),
+    run: (app, job) => change(app, app.api.cancelJob(job.id)),
   },
   {
     id: "retry",
     label: "Try again",
     icon: "retry",
     offered: (job) => ["failed", "cancelled", "quarantined"].includes(job.state),
-    run: async (app, job) => app.store.put(await app.api.retryJob(job.id)),
+    run: (app, job) => change(app, app.api.retryJob(job.id)),
   },
   {
     id: "delete",
@@ -41,6 +41,16 @@ const ACTIONS = [
     run: deleteJob,
   },
 ];
+
+/**
+ * Takes in the answer to a change; a live event that came meanwhile knows better.
+ * @param {App} app
+ * @param {Promise<Job>} answer
+ */
+export async function change(app, answer) {
+  const mark = app.store.mark();
+  app.store.merge([await answer], mark);
+}
 
 /**
  * @param {App} app

@@ -62,6 +62,7 @@ export class TranscriptTools {
     transcript.addEventListener("following", (event) => {
       this.followButton.setAttribute("aria-pressed", String(/** @type {CustomEvent} */ (event).detail));
     });
+    this.update({ lines: false, done: false });
     this.paint();
   }
 
