@@ -43,7 +43,10 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         finally:
             seconds = time.monotonic() - started
             request.app[METRICS].request_ended(request.method if route else "", name, status, seconds)
-            log.info("request", method=request.method, route=name, status=status, seconds=round(seconds, 4))
+            # Probes and the page's files come all the time, and say nothing while they succeed.
+            quiet = route is not None and route.before_setup and request.method == "GET" and status < 400
+            tell = log.debug if quiet else log.info
+            tell("request", method=request.method, route=name, status=status, seconds=round(seconds, 4))
 
 
 @web.middleware
