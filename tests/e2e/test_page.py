@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from harness.browser import Talk, Watch, drop, open_job, spoken_words
+from harness.browser import Talk, Watch, drop, open_job, sign_in, spoken_words
 from harness.daemon import Daemon
+from harness.relay import Relay
 
 PATIENCE_MS = 120_000
 
@@ -211,6 +213,29 @@ def test_a_job_is_cancelled_tried_again_and_deleted_only_after_a_question(
     expect(row).to_have_count(0)
 
 
+def test_an_upload_shows_its_progress_and_leaves_nothing_when_it_is_cancelled(
+    page: Page, watch: Watch, box: Daemon, endless_talk: Talk
+) -> None:
+    watch.expect_status(401)
+    before = box.get("/api/jobs").json["jobs"]
+    incoming = box.data / "incoming"
+    with Relay(box.url) as cable:
+        sign_in(page, cable.url)
+        cable.squeeze(2_000_000)
+        page.get_by_label("Choose files").set_input_files(endless_talk.path)
+        upload = page.locator(".upload").filter(has_text=endless_talk.path.name)
+        expect(upload.locator(".upload-status")).to_have_text(re.compile(r"^[1-9]\d?% of 7\d MB"))
+        assert 0 < upload.locator("progress").evaluate("bar => bar.value") < 1
+        page.get_by_role("link", name="API keys").click()
+        expect(page.get_by_role("link", name=re.compile(r"^Uploading \d+%"))).to_be_visible()
+        page.go_back()
+        _wait(page, lambda: any(incoming.iterdir()))
+        upload.get_by_role("button", name="Cancel").click()
+        expect(upload).to_have_count(0)
+        _wait(page, lambda: not any(incoming.iterdir()))
+    assert box.get("/api/jobs").json["jobs"] == before
+
+
 def test_the_list_can_be_narrowed_to_one_state(signed_in: Page, finished: str) -> None:
     page = signed_in
     page.get_by_role("link", name="Done", exact=True).click()
@@ -228,3 +253,11 @@ def test_the_demonstration_model_is_never_passed_off_as_more(
     expect(signed_in.get_by_text("This is the demonstration model.")).to_be_visible()
     open_job(signed_in, box, finished)
     expect(signed_in.get_by_text("This is the demonstration model.")).to_be_visible()
+
+
+def _wait(page: Page, holds: Callable[[], bool]) -> None:
+    for _ in range(PATIENCE_MS // 100):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it never came to that")

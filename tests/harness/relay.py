@@ -1,10 +1,11 @@
-"""A cable that can be pulled: a TCP relay on a fixed port in front of a daemon."""
+"""A cable that can be pulled or squeezed: a TCP relay on a fixed port in front of a daemon."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ class Relay:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._cut = False
+        self._delay_s = 0.0
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     def __enter__(self) -> Self:
@@ -52,6 +54,10 @@ class Relay:
         with self._lock:
             self._cut = False
 
+    def squeeze(self, bytes_per_second: int) -> None:
+        """From now on each connection carries at most this much in each direction."""
+        self._delay_s = CHUNK_BYTES / bytes_per_second
+
     def _accept(self) -> None:
         while True:
             try:
@@ -77,6 +83,7 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(CHUNK_BYTES):
+                time.sleep(self._delay_s)
                 sink.sendall(piece)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
