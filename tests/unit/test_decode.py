@@ -239,3 +239,21 @@ def children() -> set[int]:
     for thread in Path("/proc/self/task").iterdir():
         found |= {int(pid) for pid in (thread / "children").read_text().split()}
     return found
+
+
+@pytest.mark.parametrize("pause", [None, 0.0, 0.001, 0.003, 0.01, 0.03])
+async def test_cancelling_while_the_child_starts_leaves_none_behind(
+    tmp_path: Path, pause: float | None
+) -> None:
+    source = wav(tmp_path / "talk.wav", tone(1.0))
+    before = await asyncio.to_thread(children)
+    for turns in range(12 if pause is None else 1):
+        task = asyncio.create_task(decode(source, tmp_path / "out.f32", AudioLimits(), lambda _seconds: None))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if pause is not None:
+            await asyncio.sleep(pause)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() or pause is not None
+        assert await asyncio.to_thread(children) <= before

@@ -133,37 +133,66 @@ async def _child(
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": limits.cpu_seconds,
     }
+    reader = asyncio.StreamReader(limit=_MAX_LINE)
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            _BOOT,
-            _SOURCE_ROOT,
-            json.dumps(order),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            pass_fds=tuple(fd for fd in (source_fd, out_fd, write_end) if fd >= 0),
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
-    except BaseException:
-        pipe.close()
-        raise
+        try:
+            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        except BaseException:
+            pipe.close()
+            raise
+        try:
+            process = await _started(
+                sys.executable,
+                "-I",
+                "-c",
+                _BOOT,
+                _SOURCE_ROOT,
+                json.dumps(order),
+                pass_fds=tuple(fd for fd in (source_fd, out_fd, write_end) if fd >= 0),
+            )
+        except BaseException:
+            transport.close()
+            raise
     finally:
         os.close(write_end)
-    reader = asyncio.StreamReader(limit=_MAX_LINE)
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     try:
         yield process, reader
     finally:
         transport.close()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        await finish(process.wait())
+        await _ended(process)
+
+
+async def _started(*command: str, pass_fds: tuple[int, ...]) -> asyncio.subprocess.Process:
+    """A new child; a cancellation while it starts leaves none behind."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=pass_fds,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        while not starting.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([starting])
+        if starting.exception() is None:
+            await _ended(starting.result())
+        raise
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Wait for its end; with all its kin it is killed if it has not come yet."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await finish(process.wait())
 
 
 def _open_recording(path: Path) -> int:
