@@ -1,0 +1,49 @@
+"""daemon/REFERENCE.md names every metric, error code and command; what is not documented fails here."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.application import Person
+from stenobox.cli import parser
+from stenobox.errors import StenoboxError
+
+REFERENCE = Path(__file__).resolve().parents[2] / "daemon" / "REFERENCE.md"
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The table under a heading: first cell (a name in backticks) -> the other cells."""
+    section = REFERENCE.read_text("utf-8").split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    found = {}
+    for line in section.splitlines():
+        if match := re.match(r"\| `([^`]+)` \| (.+) \|$", line):
+            found[match[1]] = [cell.strip() for cell in match[2].split(" | ")]
+    return found
+
+
+def family(kind: type[StenoboxError]) -> list[type[StenoboxError]]:
+    return [kind] + [member for child in kind.__subclasses__() for member in family(child)]
+
+
+async def test_every_metric_is_documented_with_its_type_and_help(anna: Person) -> None:
+    text = await (await anna.get("/metrics")).text()
+    families = list(text_string_to_metric_families(text))
+    # The client library gives each counter and histogram a twin that says when it began.
+    twins = {f"{f.name}_created" for f in families}
+    served = {f.name: [f.type, f.documentation.rstrip(".")] for f in families if f.name not in twins}
+    assert len(served) > 20
+    assert rows("Metrics") == served
+
+
+def test_every_error_code_is_documented_with_its_status_and_title() -> None:
+    kinds = {kind for kind in family(StenoboxError) if kind.__module__ == "stenobox.errors"}
+    assert rows("Error codes") == {kind.code: [str(kind.status), kind.title] for kind in kinds}
+
+
+def test_every_command_is_documented_with_its_help() -> None:
+    action = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
+    assert rows("Commands") == {f"stenobox {each.dest}": [each.help] for each in action._choices_actions}
