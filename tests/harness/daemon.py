@@ -114,7 +114,11 @@ class Daemon:
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()  # or it stays behind, and later tests trip over it
+            raise
         return self
 
     def __exit__(

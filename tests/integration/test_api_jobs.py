@@ -10,6 +10,7 @@ import pytest
 
 from harness.application import Box, Person
 from harness.daemon import multipart
+from harness.talk import HELD_OUT, talk
 from stenobox.types import Role
 from storing import wave_bytes
 
@@ -47,6 +48,20 @@ async def test_an_upload_answers_with_the_job_in_the_published_form(anna: Person
         "en", "interactive", "transcribe", "demo",
     )  # fmt: skip
     assert job["duration"] == pytest.approx(0.3)
+
+
+async def test_who_comes_in_the_middle_of_a_job_gets_the_lines_so_far(anna: Person) -> None:
+    said = talk(*HELD_OUT, at_least=240.0)
+    job = await (await anna.upload(said.wav, "long.wav", language="en")).json()
+    seen: list[list[dict[str, Any]]] = []
+    while (await (await anna.get(f"/api/jobs/{job['id']}")).json())["state"] in ("queued", "running"):
+        seen.append((await (await anna.get(f"/api/jobs/{job['id']}/segments")).json())["segments"])
+        await asyncio.sleep(0.05)
+    final = (await (await anna.get(f"/api/jobs/{job['id']}/transcript")).json())["segments"]
+    lines = [{name: segment[name] for name in ("id", "start", "end", "text")} for segment in final]
+    assert len({len(part) for part in seen}) > 2, "it was never seen in the middle"
+    assert all(part == lines[: len(part)] for part in seen)
+    assert (await (await anna.get(f"/api/jobs/{job['id']}/segments")).json()) == {"segments": []}
 
 
 async def test_several_files_become_several_jobs(anna: Person) -> None:

@@ -186,6 +186,21 @@ async def test_the_next_attempt_goes_on_from_the_checkpoint(store: Store, ann: I
     assert again.job.progress == 0.55
 
 
+async def test_only_who_sees_a_job_sees_how_far_it_got_and_nothing_once_it_is_over(
+    store: Store, ann: Identity
+) -> None:
+    bob = await store.user("bob")
+    job = await store.job(ann)
+    assert await store.jobs.checkpoint(job.id, ann) is None
+    lease = await claimed(store)
+    await store.jobs.progress(lease, 0.25, {"seek": 3000})
+    assert await store.jobs.checkpoint(job.id, ann) == {"seek": 3000}
+    with pytest.raises(NotFound):
+        await store.jobs.checkpoint(job.id, bob)
+    await store.jobs.cancel(job.id, ann)
+    assert await store.jobs.checkpoint(job.id, ann) is None
+
+
 async def test_a_checkpoint_over_the_limit_is_refused_and_the_last_one_stays(
     store: Store, ann: Identity
 ) -> None:

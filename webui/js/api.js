@@ -1,6 +1,6 @@
 /** The box's HTTP API as functions. Everything that goes wrong comes out as an `ApiError`. */
 
-/** @import { Job, Transcript, User, Catalogue } from "./types.js" */
+/** @import { Job, Segment, Transcript, User, Catalogue } from "./types.js" */
 
 /** A refusal of the box (RFC 9457 problem), or no answer at all (`code` "unreachable"). */
 export class ApiError extends Error {
@@ -147,6 +147,11 @@ export class Api {
   /** @param {string} id @returns {Promise<Job>} */
   job(id) {
     return this.request("GET", jobPath(id));
+  }
+
+  /** The lines so far of a job that runs. @param {string} id @returns {Promise<{segments: Segment[]}>} */
+  heard(id) {
+    return this.request("GET", `${jobPath(id)}/segments`);
   }
 
   /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Transcript>} */

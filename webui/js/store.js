@@ -85,11 +85,16 @@ export class JobStore extends EventTarget {
 
   /** @param {{job_id: string, segments: Segment[], position: number, duration: number | null}} data */
   addSegments(data) {
-    const live = this.live.get(data.job_id) ?? new Map();
-    for (const segment of data.segments) live.set(segment.id, segment);
-    this.live.set(data.job_id, live);
+    this.addLines(data.job_id, data.segments);
     const detail = { jobId: data.job_id, position: data.position, duration: data.duration };
     this.dispatchEvent(new CustomEvent("segments", { detail }));
+  }
+
+  /** @param {string} id @param {Segment[]} segments */
+  addLines(id, segments) {
+    const live = this.live.get(id) ?? new Map();
+    for (const segment of segments) live.set(segment.id, segment);
+    this.live.set(id, live);
   }
 
   /**

@@ -75,6 +75,13 @@ class Jobs:
         async with self._db.read() as reader:
             return _visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
 
+    async def checkpoint(self, job_id: str, identity: Identity) -> dict[str, Any] | None:
+        """What a job that is not over has saved on its way; None when there is nothing. Raises NotFound."""
+        async with self._db.read() as reader:
+            _visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+            saved = await reader.fetch_one(sql.CHECKPOINT, (job_id,))
+        return None if saved is None else await asyncio.to_thread(msgspec.json.decode, saved["body"])
+
     async def list(
         self,
         identity: Identity,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
@@ -10,6 +12,7 @@ from stenobox.web import render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import JOBS, identity_of
 from stenobox.web.schemas import PriorityChange
+from stenobox.worker.checkpoint import lines
 
 DEFAULT_LIMIT = 50
 
@@ -28,6 +31,12 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     job = await request.app[JOBS].get(request.match_info["id"], identity_of(request))
     return json_response(render.job(job))
+
+
+async def heard(request: web.Request) -> web.Response:
+    """The lines so far of a job that runs, for whoever comes in the middle; empty once it is over."""
+    saved = await request.app[JOBS].checkpoint(request.match_info["id"], identity_of(request))
+    return json_response({"segments": await asyncio.to_thread(lines, saved)})
 
 
 async def delete_job(request: web.Request) -> web.Response:

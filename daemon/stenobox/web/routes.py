@@ -39,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/jobs", jobs.list_jobs, Who.SIGNED_IN),
     Route("GET", "/api/jobs/{id}", jobs.get_job, Who.SIGNED_IN),
     Route("DELETE", "/api/jobs/{id}", jobs.delete_job, Who.WRITER),
+    Route("GET", "/api/jobs/{id}/segments", jobs.heard, Who.SIGNED_IN),
     Route("POST", "/api/jobs/{id}/cancel", jobs.cancel_job, Who.WRITER),
     Route("POST", "/api/jobs/{id}/retry", jobs.retry_job, Who.WRITER),
     Route("POST", "/api/jobs/{id}/priority", jobs.set_priority, Who.WRITER),

@@ -191,11 +191,7 @@ class Attempt:
 
     def _show(self, news: list[Progress]) -> None:
         job, last = self._lease.job, news[-1]
-        segments = [
-            {"id": s.id, "start": s.start, "end": s.end, "text": s.text.strip()}
-            for progress in news
-            for s in progress.new_segments
-        ]
+        segments = [checkpoint.line(segment) for progress in news for segment in progress.new_segments]
         data = {"job_id": job.id, "segments": segments, "position": last.position, "duration": last.duration}
         self._tools.events.publish(Event("segments", job.owner_id, data))
 

@@ -8,11 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from stenobox.types import JobOptions
+from whisper_onnx import Segment
 
 _VERSION = 1
+
+
+class Heard(Protocol):
+    """A segment of the engine."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+
+
+def line(segment: Heard) -> dict[str, Any]:
+    """A segment as pages see it while the job runs: id, start and end in seconds, text."""
+    return {"id": segment.id, "start": segment.start, "end": segment.end, "text": segment.text.strip()}
+
+
+def lines(checkpoint: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The lines that were heard up to a checkpoint, as `line` gives them; none for another version's."""
+    if checkpoint is None or checkpoint.get("version") != _VERSION:
+        return []
+    return [line(Segment.from_dict(saved)) for saved in checkpoint["state"]["segments"]]
 
 
 def pack(

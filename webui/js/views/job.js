@@ -30,6 +30,9 @@ export function jobView(app, id) {
       app.store.merge([await app.api.job(id)], mark);
       const job = app.store.jobs.get(id);
       if (undo.signal.aborted || !job) return;
+      // The box does not keep its events: who comes in the middle asks for what was heard before.
+      if (job.state === "running") app.store.addLines(id, (await app.api.heard(id)).segments);
+      if (undo.signal.aborted) return;
       if (shown) {
         shown.update(job);
         return;
@@ -97,8 +100,6 @@ class JobPage {
     this.progress = el("div", { class: "job-progress", hidden: true }, this.bar, this.left);
     this.notice = el("div", { class: "notice notice-bad", hidden: true });
     this.demo = demoNotice(app, job);
-    this.gap = el("p", { class: "hint", hidden: true },
-      "The lines from before this page was opened follow when the transcription is done.");
     this.actions = actionButtons(app, job, { compact: false });
     this.priority = priorityChoice(app, job);
     this.player = new Player(audioUrl(job.recording_id), job.duration);
@@ -125,7 +126,6 @@ class JobPage {
         this.demo,
       ),
       this.tools.node,
-      this.gap,
       this.transcript.node,
       this.player.node,
     );
@@ -176,8 +176,6 @@ class JobPage {
     const segments = this.app.store.liveSegments(this.job.id);
     this.transcript.setSegments(segments, waitingText(state));
     show(this.transcript.node, segments.length > 0 || state === "queued" || state === "running");
-    // Events are not kept by the box: whoever comes in the middle has not heard the beginning.
-    show(this.gap, state === "running" && this.job.progress > 0 && (segments[0]?.id ?? 1) > 0);
     this.tools.update({ lines: segments.length > 0, done: false });
   }
 
@@ -192,7 +190,6 @@ class JobPage {
       // A screen reader needs it to say the words in the right language.
       this.transcript.list.lang = transcript.language;
       show(this.transcript.node, true);
-      show(this.gap, false);
       this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
       this.tools.update({ lines: transcript.segments.length > 0, done: true });
       this.paintFacts();
