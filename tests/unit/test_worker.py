@@ -439,7 +439,8 @@ async def test_a_fault_of_the_worker_ends_it_and_gives_other_jobs_back(
 
     monkeypatch.setattr(box.jobs, "renew", broken)
     job = await box.submit(long)
-    worker = box.worker(queue=QueueSettings(lease_seconds=3.0))
+    # Renewed every 0.05 s: the first one must come while the job runs, however fast the machine is.
+    worker = box.worker(queue=QueueSettings(lease_seconds=0.15))
     with pytest.raises(ExceptionGroup) as caught:
         await worker.run()
     assert caught.group_contains(ZeroDivisionError)
