@@ -8,15 +8,8 @@ from http import HTTPStatus
 
 import pytest
 
+from error_tree import KINDS
 from stenobox.errors import StenoboxError
-
-
-def family(kind: type[StenoboxError]) -> list[type[StenoboxError]]:
-    return [kind] + [member for child in kind.__subclasses__() for member in family(child)]
-
-
-# Only what the module itself defines: other tests may derive classes of their own.
-KINDS = [kind for kind in dict.fromkeys(family(StenoboxError)) if kind.__module__ == "stenobox.errors"]
 
 
 def made(kind: type[StenoboxError]) -> StenoboxError:

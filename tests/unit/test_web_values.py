@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 from string import Formatter
@@ -12,7 +11,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stenobox import errors
+from error_tree import KINDS
 from stenobox.errors import RateLimited, SettingsError, StenoboxError
 from stenobox.types import Priority
 from stenobox.web.crosssite import host_name, is_loopback
@@ -22,12 +21,8 @@ from stenobox.web.recordings import media_type
 from stenobox.web.render import moment, priority_name
 from stenobox.web.site import Site, shipped_page
 
-TREE = [
-    kind for _name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, StenoboxError)
-]
 
-
-@pytest.mark.parametrize("kind", TREE)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_error_of_the_tree_renders_as_a_problem_of_its_status(kind: type[StenoboxError]) -> None:
     fields = {name: "x" for _text, name, _spec, _kind in Formatter().parse(kind.message) if name}
     answer = render(problem_of(kind(**fields)), "abc")
@@ -42,7 +37,7 @@ def test_every_error_of_the_tree_renders_as_a_problem_of_its_status(kind: type[S
 
 
 def test_the_codes_of_errors_are_distinct() -> None:
-    codes = [kind.code for kind in TREE]
+    codes = [kind.code for kind in KINDS]
     assert len(set(codes)) == len(codes)
 
 
