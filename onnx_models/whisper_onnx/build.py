@@ -15,7 +15,8 @@ import onnx
 from .bundle import Bundle
 from .checkpoint import Checkpoint, read_checkpoint
 from .errors import BundleError
-from .graph import Weights, decoder_graph, encoder_graph
+from .graph import decoder_graph, encoder_graph
+from .graph_writer import Weights
 from .manifest import MANIFEST, ROLES, TARGETS, FileEntry, Manifest
 
 __all__ = ["build"]
