@@ -60,7 +60,7 @@ def build(
                 source=source or checkpoint.source,
                 licence=licence,
                 created_by=_created_by(),
-                checkpoint_sha256=_checkpoint_sha256(checkpoint),
+                checkpoint_sha256=checkpoint.sha256,
                 dims=checkpoint.dims,
                 graphs={role: f"{role}.onnx" for role in ROLES},
                 files=files,
@@ -76,6 +76,8 @@ def build(
             raise
     except OSError as error:
         raise BundleError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        checkpoint.close()
     return Bundle.load(folder, verify=False)
 
 
@@ -97,15 +99,6 @@ def _write_graphs(
         files[f"{role}.onnx"] = FileEntry(hashlib.sha256(data).hexdigest(), len(data))
         del model, data  # before the next graph is made: each holds as much as the weights
     return files
-
-
-def _checkpoint_sha256(checkpoint: Checkpoint) -> str:
-    """SHA-256 of the checkpoint's file; of several, the hash over their hashes in the order read."""
-    hashes = []
-    for path in checkpoint.files:
-        with path.open("rb") as file:
-            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _created_by() -> str:

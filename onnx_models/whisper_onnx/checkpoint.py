@@ -7,32 +7,24 @@ against the model's dimensions, and only then read, so that a false or damaged f
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .dims import Dims
 from .errors import CheckpointError
+from .held_file import HeldFile
+from .published import ALIGNMENT_HEADS, Heads, default_heads, fits
 
 __all__ = ["Checkpoint", "expected_shapes", "read_checkpoint"]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A model's dimensions and weights.
-
-    `tensors`: openai-whisper's parameter names -> C-contiguous float16, float32 or float64 arrays, exactly
-    those of `expected_shapes(dims)`, all finite. `source`: format and file name. `files`: what was read.
-    """
-
-    dims: Dims
-    tensors: Mapping[str, NDArray[Any]]
-    source: str
-    files: tuple[Path, ...]
 
 
 class StoredTensor(Protocol):
@@ -46,25 +38,122 @@ class StoredTensor(Protocol):
         ...
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads the checkpoint at `path`: an OpenAI `.pt` file, or a folder in Hugging Face's layout.
+@dataclass(frozen=True)
+class Described:
+    """What a format's module found: everything but the values. `files` are held open for those."""
 
+    dims: Dims
+    stored: Mapping[str, StoredTensor]
+    files: tuple[HeldFile, ...]
+    alignment_heads: Heads | None = None  # what the checkpoint itself says
+
+
+class LazyTensors(Mapping[str, NDArray[Any]]):
+    """openai-whisper's parameter names -> values, each read from the file and checked when it is asked for.
+
+    Values are new C-contiguous float16, float32 or float64 arrays of the shape that `expected_shapes` names,
+    all finite. Nothing is kept, so that one tensor at a time is in memory: keep what is needed twice.
+    A value raises CheckpointError when it cannot be read, is not finite, or the checkpoint is closed.
+    """
+
+    def __init__(self, dims: Dims, stored: Mapping[str, StoredTensor]) -> None:
+        self._stored = {name: stored[name] for name in expected_shapes(dims)}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        array = np.ascontiguousarray(self._stored[name].read())
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} holds NaN or infinity; the checkpoint is damaged")
+        return array
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stored  # Mapping's own would read the values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model's dimensions and weights, with the files open until `close` or the end of the `with` block.
+
+    `tensors`: exactly those of `expected_shapes(dims)`, read at each access (see LazyTensors). `source`:
+    format and file name. `files`: what is read.
+    """
+
+    dims: Dims
+    tensors: Mapping[str, NDArray[Any]]
+    source: str
+    files: tuple[Path, ...]
+    _held: tuple[HeldFile, ...] = field(repr=False)
+    _own_heads: Heads | None = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the checkpoint's file, lower-case hexadecimal; of several, over the lines of theirs.
+
+        It is that of the very files which `tensors` are read from: they are hashed through the same open
+        descriptors, and a change of one between any two reads is a CheckpointError.
+        """
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            hashes = list(pool.map(HeldFile.sha256, self._held))
+        return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    @cached_property
+    def alignment_heads(self) -> Heads:
+        """(layer, head) of the decoder's cross-attention heads that follow the audio, for word timestamps.
+
+        As the checkpoint says (Hugging Face's generation_config.json); for a file that OpenAI published, as
+        openai-whisper says; otherwise every head of the last half of the decoder's layers, its default. The
+        first two count only if they name heads of this model: distilled ones come with their teacher's.
+        """
+        own = ALIGNMENT_HEADS.get(self.sha256) if self._own_heads is None else self._own_heads
+        return own if own and fits(own, self.dims) else default_heads(self.dims)
+
+    def close(self) -> None:
+        """Closes the files; `tensors` can be read no more."""
+        for file in self._held:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Opens the checkpoint at `path`: an OpenAI `.pt` file, or a folder in Hugging Face's layout.
+
+    Everything but the values is read and checked here; those are when `Checkpoint.tensors` is asked for them.
     Raises CheckpointError when it is neither, damaged, unsafe, or does not fit its own dimensions.
     """
     from . import hf_folder, torch_zip  # noqa: PLC0415  # they import this module's names
 
     try:
-        if path.is_dir():
-            with hf_folder.opened(path) as (dims, stored, files):
-                return _read(dims, stored, f"Hugging Face safetensors, {path.name}", files)
-        with torch_zip.opened(path) as (dims, stored):
-            return _read(dims, stored, f"OpenAI checkpoint, {path.name}", (path,))
+        with ExitStack() as stack:
+            if path.is_dir():
+                kind, described = "Hugging Face safetensors", hf_folder.described(path, stack)
+            else:
+                kind, described = "OpenAI checkpoint", torch_zip.described(path, stack)
+            _check(described)
+            stack.pop_all()  # from here on the Checkpoint closes them
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    return Checkpoint(
+        dims=described.dims,
+        tensors=LazyTensors(described.dims, described.stored),
+        source=f"{kind}, {path.name}",
+        files=tuple(file.path for file in described.files),
+        _held=described.files,
+        _own_heads=described.alignment_heads,
+    )
 
 
-def _read(dims: Dims, stored: Mapping[str, StoredTensor], source: str, files: tuple[Path, ...]) -> Checkpoint:
-    expected = expected_shapes(dims)
+def _check(described: Described) -> None:
+    expected, stored = expected_shapes(described.dims), described.stored
     if missing := [name for name in expected if name not in stored]:
         raise CheckpointError(
             f"{len(missing)} of {len(expected)} Whisper tensors are missing (first: {missing[0]}); "
@@ -72,7 +161,7 @@ def _read(dims: Dims, stored: Mapping[str, StoredTensor], source: str, files: tu
         )
     if unexpected := sorted(stored.keys() - expected.keys()):
         raise CheckpointError(
-            f"{len(unexpected)} tensors are not Whisper's (first: {unexpected[0]!r}); "
+            f"{len(unexpected)} tensors are not Whisper's (first: {unexpected[0][:80]!r}); "
             "merge adapters into the model and save it again"
         )
     for name, shape in expected.items():
@@ -81,14 +170,6 @@ def _read(dims: Dims, stored: Mapping[str, StoredTensor], source: str, files: tu
                 f"{name} has shape {stored[name].shape}, the model's dimensions ask for {shape}; "
                 "the checkpoint is damaged or its dimensions are wrong"
             )
-    tensors = {name: _finite(name, stored[name].read()) for name in expected}
-    return Checkpoint(dims=dims, tensors=tensors, source=source, files=files)
-
-
-def _finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    if not np.isfinite(array).all():
-        raise CheckpointError(f"{name} holds NaN or infinity; the checkpoint is damaged")
-    return np.ascontiguousarray(array)
 
 
 def expected_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:

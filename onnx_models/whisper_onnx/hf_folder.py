@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from .checkpoint import StoredTensor
+from .checkpoint import Described, StoredTensor
 from .dims import Dims
 from .errors import CheckpointError
+from .held_file import HeldFile
 
 _MAX_JSON: Final = 4 << 20  # bytes; config.json has 2 kB, the index of large-v3 0.1 MB
 _DTYPES: Final = frozenset({"F16", "F32", "F64", "BF16"})
@@ -90,28 +91,32 @@ class _Tensor:
         return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
-@contextmanager
-def opened(folder: Path) -> Iterator[tuple[Dims, dict[str, StoredTensor], tuple[Path, ...]]]:
-    """Describes the model in `folder`; the tensors can be read inside the `with` block.
+def described(folder: Path, stack: ExitStack) -> Described:
+    """Describes the model in `folder`; `stack` closes the files that its tensors are read from.
 
     Raises CheckpointError when it is no Whisper model or its files do not fit together.
     """
-    config = _json(folder / "config.json")
-    dims = _dims(config)
-    files = _weight_files(folder)
-    with ExitStack() as stack:
-        stored: dict[str, StoredTensor] = {}
-        try:
-            for path in files:
-                file = stack.enter_context(safe_open(path, framework="numpy"))
-                for name in file.keys():  # noqa: SIM118  # the library's object is not iterable
-                    _describe(file, name, path, stored)
-            _check_tied(stored)
-            yield dims, stored, (folder / "config.json", *files)
-        except SafetensorError as error:
-            raise CheckpointError(
-                f"the safetensors in {folder.name} are damaged ({error}); download them again"
-            ) from error
+    dims = _dims(_json(folder / "config.json"))
+    held = [_opened(folder / "config.json", stack)]
+    stored: dict[str, StoredTensor] = {}
+    try:
+        for path in _weight_files(folder):
+            held.append(_opened(path, stack))
+            file = stack.enter_context(safe_open(f"/proc/self/fd/{held[-1].fileno()}", framework="numpy"))
+            for name in file.keys():  # noqa: SIM118  # the library's object is not iterable
+                _describe(file, name, path, stored)
+        _check_tied(stored)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"the safetensors in {folder.name} are damaged ({error}); download them again"
+        ) from error
+    return Described(dims, stored, tuple(held))
+
+
+def _opened(path: Path, stack: ExitStack) -> HeldFile:
+    file = HeldFile.open(path)
+    stack.callback(file.close)
+    return file
 
 
 def _describe(file: Any, name: str, path: Path, stored: dict[str, StoredTensor]) -> None:

@@ -10,13 +10,14 @@ creates objects by class, no memo larger than the pickle); `find_class` knows a 
 
 from __future__ import annotations
 
+import errno
 import io
 import pickle
 import pickletools
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -25,9 +26,10 @@ from typing import IO, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .checkpoint import StoredTensor
+from .checkpoint import Described, StoredTensor
 from .dims import Dims
 from .errors import CheckpointError
+from .held_file import HeldFile
 
 _MAX_PICKLE: Final = 16 << 20  # bytes; large-v3's is about 0.2 MB
 _MAX_ENTRIES: Final = 16_384
@@ -57,29 +59,60 @@ _OPCODES: Final = frozenset({
 # fmt: on
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[Dims, Mapping[str, StoredTensor]]]:
-    """Describes the checkpoint at `path`; the tensors can be read inside the `with` block.
+def described(path: Path, stack: ExitStack) -> Described:
+    """Describes the checkpoint at `path`; `stack` closes the file that its tensors are read from.
 
     Raises CheckpointError when it is not a checkpoint of openai-whisper, or holds more than data.
     """
-    with path.open("rb") as file:
-        if file.read(len(_LEGACY_MAGIC)) == _LEGACY_MAGIC:
-            raise CheckpointError(
-                f"{path.name} is in torch's format from before 1.6, which is not read; save it again with a "
-                "current torch (`torch.save(torch.load(old), new)`)"
-            )
-        file.seek(0)
-        try:
-            with zipfile.ZipFile(file) as archive:
-                entries = _checked_entries(archive, path)
-                tree = _unpickled(archive, entries, path)
-                yield _described(tree, path)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{path.name} is not a complete torch zip file ({error}); download it again, or use the "
-                "safetensors form of the model"
-            ) from error
+    held = HeldFile.open(path)
+    stack.callback(held.close)
+    if held.size >= len(_LEGACY_MAGIC) and held.read(0, len(_LEGACY_MAGIC)) == _LEGACY_MAGIC:
+        raise CheckpointError(
+            f"{path.name} is in torch's format from before 1.6, which is not read; save it again with a "
+            "current torch (`torch.save(torch.load(old), new)`)"
+        )
+    try:
+        archive = zipfile.ZipFile(_Stream(held))
+        entries = _checked_entries(archive, path)
+        tree = _unpickled(archive, entries, path)
+        dims, tensors = _described(tree, path)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path.name} is not a complete torch zip file ({error}); download it again, or use the "
+            "safetensors form of the model"
+        ) from error
+    return Described(dims, tensors, (held,))
+
+
+class _Stream(io.RawIOBase):
+    """A held file as the stream that zipfile reads."""
+
+    def __init__(self, file: HeldFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        position = offset + (0, self._position, self._file.size)[whence]
+        if position < 0:
+            raise OSError(errno.EINVAL, "seek before the file's beginning")
+        self._position = position
+        return position
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._file.size - self._position)
+        length = left if size is None or size < 0 else min(size, left)
+        data = self._file.read(self._position, length)
+        self._position += length
+        return data
 
 
 def _checked_entries(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
@@ -166,7 +199,11 @@ class _Tensor:
                 f"{last + 1}; the checkpoint is damaged, download it again"
             )
         # read() checks the entry's CRC-32.
-        values = np.frombuffer(self.archive.read(self.storage.entry), dtype=dtype)
+        try:
+            data = self.archive.read(self.storage.entry)
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint is damaged ({error}); download it again") from error
+        values = np.frombuffer(data, dtype=dtype)
         if self.storage.dtype == "bfloat16":
             values = (values.astype("<u4") << 16).view("<f4")
         view = np.lib.stride_tricks.as_strided(
