@@ -6,11 +6,12 @@ state, H heads of size d = D / H, A = 1500 audio positions, T = `n_text_ctx`, V 
 
 Encoder: `mel` [B, n_mels, 3000] float32
     -> `encoder_output` [B, A, D], `cross_k_i`, `cross_v_i` [B, H, A, d] for each decoder layer i
-Decoder: `tokens`, `positions` [B, S] int64; `rows` [R] int64, rows of the flattened [B * S] for which logits
-are
-    wanted; `seqlens_k` [B] int32, each slot's length after this run less one; `total_len` [1] int32, the
-    largest length after this run; `self_k_i`, `self_v_i` [B, H, T, d]; `cross_k_i`, `cross_v_i` [B, H, A, d]
-    -> `logits` [R, V] float32, `present_k_i`, `present_v_i` [B, H, T, d]
+Decoder: `tokens`, `positions` [B, S] int64; `rows` [R] int64, rows of the flattened [B * S] for which
+    logits are wanted; `seqlens_k` [B] int32, each slot's length after this run less one; `total_len` [1]
+    int32, the largest length after this run; `self_k_i`, `self_v_i` [B, H, T, d]; `cross_k_i`, `cross_v_i`
+    [B, H, A, d]
+    -> `logits` [R, V] float32, `present_k_i`, `present_v_i` [B, H, T, d]; for a pass that aligns words with
+    audio also `cross_query_i` [B, S, D], the cross-attention's queries with bias, not scaled by 1 / sqrt(d)
 The caches' `present` outputs must be bound to the memory of the `self` inputs: GroupQueryAttention then
 writes only the new rows, in place.
 
@@ -26,54 +27,51 @@ from onnx import TensorProto
 
 from .dims import N_FRAMES, Dims
 from .graph_writer import Compute, GraphWriter, Tensors, Weights
+from .weight_files import WeightSink
 
 __all__ = ["decoder_graph", "encoder_graph"]
 
 
 def encoder_graph(
-    dims: Dims, tensors: Tensors, *, compute: Compute = "fp32", weights: Weights = "fp32"
+    dims: Dims,
+    tensors: Tensors,
+    *,
+    compute: Compute = "fp32",
+    weights: Weights = "fp32",
+    data: WeightSink | None = None,
 ) -> onnx.ModelProto:
-    """The encoder with the decoder's cross-attention projections. `tensors`: as `Checkpoint.tensors`."""
-    w = GraphWriter(tensors, compute, weights)
-    state = w.dtype
+    """The encoder with the decoder's cross-attention projections. `tensors`: as `Checkpoint.tensors`.
+
+    `data`: where the weights go; None keeps them in the graph, which then cannot exceed 2 GiB.
+    """
+    w = GraphWriter(tensors, compute, weights, data)
     w.input("mel", TensorProto.FLOAT, ["B", dims.n_mels, N_FRAMES])
-    x = w.to_compute("mel")
-    x = _conv_gelu(w, x, "encoder.conv1", stride=1)
-    x = _conv_gelu(w, x, "encoder.conv2", stride=2)
-    x = w.node("Transpose", [x], perm=[0, 2, 1])
-    x = w.node("Add", [x, w.weight("encoder.positional_embedding")])
     blocks = [f"encoder.blocks.{layer}" for layer in range(dims.n_audio_layer)]
-    normed = w.layer_norm(x, f"{blocks[0]}.attn_ln")
-    for block, following in zip(
-        blocks, [*(f"{b}.attn_ln" for b in blocks[1:]), "encoder.ln_post"], strict=True
-    ):
-        q, k, v = (
-            w.node("MatMul", [normed, w.linear(f"{block}.attn.{p}")]) for p in ("query", "key", "value")
-        )
-        bias = w.qkv_bias(f"{block}.attn", dims.n_audio_state)
-        attended = w.fused("MultiHeadAttention", [q, k, v, bias], num_heads=dims.n_audio_head)
-        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln")
-        normed, x = _mlp(w, normed, x, block, following)
+    nexts = [*(f"{block}.attn_ln" for block in blocks[1:]), "encoder.ln_post"]
+    with w.scope("encoder"):
+        x = _convolutions(w)
+        normed = w.layer_norm(x, f"{blocks[0]}.attn_ln")
+        for layer, (block, following) in enumerate(zip(blocks, nexts, strict=True)):
+            with w.scope(f"blocks.{layer}"):
+                normed, x = _encoder_block(w, (normed, x), dims, block, following)
     w.rename(normed, "encoder_output")
-    normed = "encoder_output"
-    w.output("encoder_output", state, ["B", dims.n_audio_ctx, dims.n_audio_state])
+    w.output("encoder_output", w.dtype, ["B", dims.n_audio_ctx, dims.n_audio_state])
     for layer in range(dims.n_text_layer):
-        cross = f"decoder.blocks.{layer}.cross_attn"
-        value = w.node("MatMul", [normed, w.linear(f"{cross}.value")])
-        value = w.node("Add", [value, w.weight(f"{cross}.value.bias")])
-        key = w.node("MatMul", [normed, w.linear(f"{cross}.key")])
-        for kind, projected in (("k", key), ("v", value)):
-            heads = w.node("Reshape", [projected, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
-            w.node("Transpose", [heads], perm=[0, 2, 1, 3], output=f"cross_{kind}_{layer}")
-            w.output(f"cross_{kind}_{layer}", state, _cross_shape(dims))
+        with w.scope(f"decoder/blocks.{layer}/cross_attn"):
+            _cross_projections(w, "encoder_output", dims, layer)
     return w.model("whisper_encoder")
 
 
 def decoder_graph(
-    dims: Dims, tensors: Tensors, *, compute: Compute = "fp32", weights: Weights = "fp32"
+    dims: Dims,
+    tensors: Tensors,
+    *,
+    compute: Compute = "fp32",
+    weights: Weights = "fp32",
+    data: WeightSink | None = None,
 ) -> onnx.ModelProto:
     """The decoder over static caches; see the module's docstring for its inputs and outputs."""
-    w = GraphWriter(tensors, compute, weights)
+    w = GraphWriter(tensors, compute, weights, data)
     w.input("tokens", TensorProto.INT64, ["B", "S"])
     w.input("positions", TensorProto.INT64, ["B", "S"])
     w.input("rows", TensorProto.INT64, ["R"])
@@ -83,70 +81,107 @@ def decoder_graph(
         for kind in ("k", "v"):
             w.input(f"self_{kind}_{layer}", w.dtype, _self_shape(dims))
             w.input(f"cross_{kind}_{layer}", w.dtype, _cross_shape(dims))
-
-    # One copy of the embedding serves the look-up and, transposed inside Gemm, the projection onto the
-    # vocabulary.
-    embedding = w.weight("decoder.token_embedding.weight")
-    token = w.node("Gather", [embedding, "tokens"])
-    position = w.node("Gather", [w.weight("decoder.positional_embedding"), "positions"])
-    x = w.node("Add", [token, position])
     blocks = [f"decoder.blocks.{layer}" for layer in range(dims.n_text_layer)]
-    normed = w.layer_norm(x, f"{blocks[0]}.attn_ln")
-    nexts = [*(f"{b}.attn_ln" for b in blocks[1:]), "decoder.ln"]
-    for layer, (block, following) in enumerate(zip(blocks, nexts, strict=True)):
-        attended = _self_attention(w, normed, dims, layer)
-        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.cross_attn_ln")
-        attended = _cross_attention(w, normed, dims, layer)
-        normed, x = w.project_add_norm(attended, x, f"{block}.cross_attn.out", f"{block}.mlp_ln")
-        normed, x = _mlp(w, normed, x, block, following)
-    flat = w.node("Reshape", [normed, w.ints([-1, dims.n_text_state])])
-    wanted = w.node("Gather", [flat, "rows"])
-    logits = w.node("Gemm", [wanted, embedding], transB=1)
-    if w.dtype != TensorProto.FLOAT:
-        logits = w.node("Cast", [logits], to=TensorProto.FLOAT)
+    nexts = [*(f"{block}.attn_ln" for block in blocks[1:]), "decoder.ln"]
+    with w.scope("decoder"):
+        # One copy of the embedding serves the look-up and, transposed inside Gemm, the projection onto the
+        # vocabulary.
+        with w.scope("embedding"):
+            token = w.look_up("decoder.token_embedding.weight", "tokens")
+            position = w.look_up("decoder.positional_embedding", "positions")
+            x = w.node("Add", [token, position])
+        normed = w.layer_norm(x, f"{blocks[0]}.attn_ln")
+        for layer, following in enumerate(nexts):
+            with w.scope(f"blocks.{layer}"):
+                normed, x = _decoder_block(w, (normed, x), dims, layer, following)
+        with w.scope("logits"):
+            flat = w.node("Reshape", [normed, w.ints([-1, dims.n_text_state])])
+            wanted = w.node("Gather", [flat, "rows"])
+            logits = w.vocabulary(wanted, "decoder.token_embedding.weight")
     w.rename(logits, "logits")
     w.output("logits", TensorProto.FLOAT, ["R", dims.n_vocab])
     return w.model("whisper_decoder")
 
 
+def _convolutions(w: GraphWriter) -> str:
+    """`mel` -> [B, A, D], the positions added."""
+    x = w.to_compute("mel")
+    for conv, stride in (("conv1", 1), ("conv2", 2)):
+        with w.scope(conv):
+            inputs = [x, w.weight(f"encoder.{conv}.weight"), w.weight(f"encoder.{conv}.bias")]
+            x = w.node("Conv", inputs, kernel_shape=[3], pads=[1, 1], strides=[stride])
+            x = w.node("Gelu", [x])
+    x = w.node("Transpose", [x], perm=[0, 2, 1])
+    return w.node("Add", [x, w.weight("encoder.positional_embedding")])
+
+
+def _encoder_block(
+    w: GraphWriter, before: tuple[str, str], dims: Dims, block: str, following: str
+) -> tuple[str, str]:
+    """The norm of x, and x [B, A, D] -> the same after this block, normed by `following`."""
+    normed, x = before
+    with w.scope("attn"):
+        qkv = [w.linear(normed, f"{block}.attn.{p}", bias=False) for p in ("query", "key", "value")]
+        bias = w.qkv_bias(f"{block}.attn", dims.n_audio_state)
+        attended = w.fused("MultiHeadAttention", [*qkv, bias], num_heads=dims.n_audio_head)
+        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln")
+    return _mlp(w, normed, x, block, following)
+
+
+def _cross_projections(w: GraphWriter, audio: str, dims: Dims, layer: int) -> None:
+    """The keys and values that the decoder's layer reads the audio by: [B, A, D] -> twice [B, H, A, d]."""
+    cross = f"decoder.blocks.{layer}.cross_attn"
+    for kind, projection in (("k", "key"), ("v", "value")):
+        projected = w.linear(audio, f"{cross}.{projection}", bias=projection == "value")
+        heads = w.node("Reshape", [projected, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
+        w.node("Transpose", [heads], perm=[0, 2, 1, 3], output=f"cross_{kind}_{layer}")
+        w.output(f"cross_{kind}_{layer}", w.dtype, _cross_shape(dims))
+
+
+def _decoder_block(
+    w: GraphWriter, before: tuple[str, str], dims: Dims, layer: int, following: str
+) -> tuple[str, str]:
+    """The norm of x, and x [B, S, D] -> the same after this block, normed by `following`."""
+    normed, x = before
+    block = f"decoder.blocks.{layer}"
+    with w.scope("attn"):
+        attended = _self_attention(w, normed, dims, layer)
+        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.cross_attn_ln")
+    with w.scope("cross_attn"):
+        attended = _cross_attention(w, normed, dims, layer)
+        normed, x = w.project_add_norm(attended, x, f"{block}.cross_attn.out", f"{block}.mlp_ln")
+    return _mlp(w, normed, x, block, following)
+
+
 def _self_attention(w: GraphWriter, normed: str, dims: Dims, layer: int) -> str:
     """Causal attention over the slot's cache; appends this run's keys and values. [B, S, D] -> [B, S, D]."""
-    attention = f"decoder.blocks.{layer}.attn"
-    qkv = w.node("MatMul", [normed, w.qkv(attention)])
-    qkv = w.node("Add", [qkv, w.qkv_bias(attention, dims.n_text_state)])
+    qkv = w.qkv(normed, f"decoder.blocks.{layer}.attn", dims.n_text_state)
     present = [f"present_k_{layer}", f"present_v_{layer}"]
-    attended = w.name("GroupQueryAttention")
-    w.fused(
+    for name in present:
+        w.output(name, w.dtype, _self_shape(dims))
+    return w.fused(
         "GroupQueryAttention",
         [qkv, "", "", f"self_k_{layer}", f"self_v_{layer}", "seqlens_k", "total_len"],
-        outputs=[attended, *present],
+        outputs=present,
         num_heads=dims.n_text_head,
         kv_num_heads=dims.n_text_head,
     )
-    for name in present:
-        w.output(name, w.dtype, _self_shape(dims))
-    return attended
 
 
 def _cross_attention(w: GraphWriter, normed: str, dims: Dims, layer: int) -> str:
     """Attention over the encoded audio of the slot. [B, S, D] -> [B, S, D]."""
-    attention = f"decoder.blocks.{layer}.cross_attn"
-    query = w.node("MatMul", [normed, w.linear(f"{attention}.query")])
-    query = w.node("Add", [query, w.weight(f"{attention}.query.bias")])
+    query = w.linear(normed, f"decoder.blocks.{layer}.cross_attn.query")
+    query = w.rename(query, f"cross_query_{layer}")
+    w.output(query, w.dtype, ["B", "S", dims.n_text_state])
     keys_values = [f"cross_k_{layer}", f"cross_v_{layer}"]
     return w.fused("MultiHeadAttention", [query, *keys_values], num_heads=dims.n_text_head)
 
 
 def _mlp(w: GraphWriter, normed: str, residual: str, block: str, following: str) -> tuple[str, str]:
-    hidden = w.node("MatMul", [normed, w.linear(f"{block}.mlp.0")])
-    hidden = w.fused("BiasGelu", [hidden, w.weight(f"{block}.mlp.0.bias")])
-    return w.project_add_norm(hidden, residual, f"{block}.mlp.2", following)
-
-
-def _conv_gelu(w: GraphWriter, x: str, name: str, *, stride: int) -> str:
-    inputs = [x, w.weight(f"{name}.weight"), w.weight(f"{name}.bias")]
-    x = w.node("Conv", inputs, kernel_shape=[3], pads=[1, 1], strides=[stride])
-    return w.node("Gelu", [x])
+    with w.scope("mlp"):
+        hidden = w.linear(normed, f"{block}.mlp.0", bias=False)
+        hidden = w.fused("BiasGelu", [hidden, w.weight(f"{block}.mlp.0.bias")])
+        return w.project_add_norm(hidden, residual, f"{block}.mlp.2", following)
 
 
 def _cross_shape(dims: Dims) -> list[int | str]:

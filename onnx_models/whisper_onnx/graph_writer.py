@@ -6,7 +6,8 @@ parameter names from a checkpoint's arrays, and laid out as the operators want t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -14,34 +15,56 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .errors import BundleError
+from .quantise import quantise_blocks
+from .weight_files import WeightSink
+
 __all__ = ["Compute", "GraphWriter", "Tensors", "Weights"]
 
-Compute = Literal["fp32", "fp16"]
-Weights = Literal["fp32", "fp16"]
+Compute = Literal["fp32", "fp16", "int8"]  # int8: matrices of 8-bit weights, everything else in float32
+Weights = Literal["exact", "fp32", "fp16"]  # exact: fp16 for each tensor where that loses nothing, else fp32
 Tensors = Mapping[str, NDArray[Any]]
 
 _OPSETS: Final = (("", 20), ("com.microsoft", 1))
 _IR_VERSION: Final = 10  # what opset 20 needs, and every ONNX Runtime since 1.18 reads
+_BLOCK: Final = 32  # inputs that share the scale of an 8-bit weight
 _EPSILON: Final = 1e-5  # torch.nn.LayerNorm's default
 
 
 class GraphWriter:
     """Collects nodes and initializers; every method that adds a node returns its output's name."""
 
-    def __init__(self, tensors: Tensors, compute: Compute, weights: Weights) -> None:
+    def __init__(
+        self, tensors: Tensors, compute: Compute, weights: Weights, data: WeightSink | None = None
+    ) -> None:
+        """`data`: where the weights go; None keeps them in the graph."""
         self._tensors = tensors
-        self.dtype = TensorProto.FLOAT if compute == "fp32" else TensorProto.FLOAT16
+        self._data = data
+        self._int8 = compute == "int8"
+        self.dtype = TensorProto.FLOAT16 if compute == "fp16" else TensorProto.FLOAT
         # fp16 arithmetic on weights stored wider would gain nothing.
-        self._stored: DTypeLike = np.float16 if "fp16" in (compute, weights) else np.float32
+        self._weights = "fp16" if compute == "fp16" else weights
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._initializers: dict[str, onnx.TensorProto] = {}
-        self._count = 0
+        self._casts: dict[str, str] = {}
+        self._scope = ""
+        self._taken: dict[str, int] = {}
+
+    @contextmanager
+    def scope(self, part: str) -> Iterator[None]:
+        """Within it, nodes are called /.../part/Operator, which viewers such as Netron show as a tree."""
+        outer = self._scope
+        self._scope = f"{outer}/{part}"
+        yield
+        self._scope = outer
 
     def name(self, operator: str) -> str:
-        self._count += 1
-        return f"{operator}_{self._count}"
+        """A new name in the current scope, for a node or a value."""
+        name = f"{self._scope}/{operator}"
+        count = self._taken[name] = self._taken.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
 
     def input(self, name: str, dtype: int, shape: list[int | str]) -> None:
         self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
@@ -50,44 +73,51 @@ class GraphWriter:
         self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
     def node(self, operator: str, inputs: list[str], *, output: str | None = None, **attributes: Any) -> str:
-        output = output or self.name(operator)
-        self._nodes.append(
-            helper.make_node(operator, inputs, [output], name=f"{operator}:{output}", **attributes)
-        )
-        return output
+        name = self.name(operator)
+        self._nodes.append(helper.make_node(operator, inputs, [output or name], name=name, **attributes))
+        return output or name
 
     def fused(
         self, operator: str, inputs: list[str], *, outputs: list[str] | None = None, **attributes: Any
     ) -> str:
-        outputs = outputs or [self.name(operator)]
+        """A node of `com.microsoft`; `outputs` names those after the first, "" leaves one out."""
+        name = self.name(operator)
+        all_outputs = [name, *(outputs or [])]
         self._nodes.append(
-            helper.make_node(
-                operator,
-                inputs,
-                outputs,
-                name=f"{operator}:{outputs[0]}",
-                domain="com.microsoft",
-                **attributes,
-            )
+            helper.make_node(operator, inputs, all_outputs, name=name, domain="com.microsoft", **attributes)
         )
-        return outputs[0]
+        return name
 
-    def rename(self, old: str, new: str) -> None:
+    def rename(self, old: str, new: str) -> str:
         """Gives the last node's output that is called `old` its public name; nothing may have read it yet."""
         outputs = self._nodes[-1].output
         outputs[list(outputs).index(old)] = new
+        return new
 
     def weight(self, name: str) -> str:
         return self._constant(name, self._tensors[name])
 
-    def linear(self, name: str) -> str:
-        """The weight of a torch Linear, transposed to [in, out] for MatMul."""
-        return self._constant(f"{name}.weight_t", self._tensors[f"{name}.weight"].T)
+    def look_up(self, name: str, rows: str) -> str:
+        """Rows of the table `name` [N, D] by number, in the compute type: [..., D].
 
-    def qkv(self, attention: str) -> str:
-        """The three input projections side by side: [D, 3 D]."""
-        parts = [self._tensors[f"{attention}.{p}.weight"].T for p in ("query", "key", "value")]
-        return self._constant(f"{attention}.qkv_t", np.concatenate(parts, axis=1))
+        The rows are cast, not the table, which then stays in memory no wider than it is stored.
+        """
+        found = self.node("Gather", [self._stored(name, self._tensors[name]), rows])
+        if self._initializers[name].data_type == self.dtype:
+            return found
+        return self.node("Cast", [found], to=self.dtype)
+
+    def linear(self, x: str, name: str, *, bias: bool = True) -> str:
+        """A torch Linear: `x` [..., in] -> [..., out]."""
+        vector = self.weight(f"{name}.bias") if bias else ""
+        return self._product(x, f"{name}.weight", self._tensors[f"{name}.weight"], vector)
+
+    def qkv(self, x: str, attention: str, state: int) -> str:
+        """The three input projections of self-attention side by side: [..., D] -> [..., 3 D]."""
+        parts = [self._tensors[f"{attention}.{p}.weight"] for p in ("query", "key", "value")]
+        return self._product(
+            x, f"{attention}.qkv.weight", np.concatenate(parts), self.qkv_bias(attention, state)
+        )
 
     def qkv_bias(self, attention: str, state: int) -> str:
         """Their biases, [3 D]; the key has none."""
@@ -97,9 +127,9 @@ class GraphWriter:
         )
 
     def ints(self, values: list[int]) -> str:
-        name = "ints_" + "_".join(str(value) for value in values)
-        self._initializers[name] = numpy_helper.from_array(np.array(values, np.int64), name)
-        return name
+        return self._initializer(
+            "ints_" + "_".join(str(value) for value in values), np.array(values, np.int64)
+        )
 
     def layer_norm(self, x: str, name: str) -> str:
         inputs = [x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias")]
@@ -107,17 +137,26 @@ class GraphWriter:
 
     def project_add_norm(self, x: str, residual: str, projection: str, norm: str) -> tuple[str, str]:
         """`x` @ projection + residual, and its LayerNorm: (normed, new residual)."""
-        projected = self.node("MatMul", [x, self.linear(projection)])
-        normed, added = self.name("SkipLayerNormalization"), self.name("Residual")
+        projected = self.linear(x, projection, bias=False)
+        added = self.name("residual")
         norms = [self.weight(f"{norm}.weight"), self.weight(f"{norm}.bias")]
         bias = self.weight(f"{projection}.bias")
-        self.fused(
+        normed = self.fused(
             "SkipLayerNormalization",
             [projected, residual, *norms, bias],
-            outputs=[normed, "", "", added],
+            outputs=["", "", added],
             epsilon=_EPSILON,
         )
         return normed, added
+
+    def vocabulary(self, x: str, name: str) -> str:
+        """`x` [R, D] times the transpose of the embedding `name` [V, D]: [R, V] float32."""
+        if self._int8:
+            return self._product(x, name, self._tensors[name], "")
+        logits = self.node("Gemm", [x, self.weight(name)], transB=1)
+        return (
+            logits if self.dtype == TensorProto.FLOAT else self.node("Cast", [logits], to=TensorProto.FLOAT)
+        )
 
     def to_compute(self, x: str) -> str:
         return x if self.dtype == TensorProto.FLOAT else self.node("Cast", [x], to=self.dtype)
@@ -131,15 +170,48 @@ class GraphWriter:
             graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="whisper_onnx"
         )
 
+    def _product(self, x: str, name: str, weight: NDArray[Any], bias: str) -> str:
+        """`x` [..., in] times the transpose of `weight` [out, in], plus `bias` [out] where it has a name."""
+        if not self._int8:
+            product = self.node("MatMul", [x, self._constant(f"{name}_t", weight.T)])
+            return self.node("Add", [product, bias]) if bias else product
+        stored, scales = quantise_blocks(weight, _BLOCK)
+        inputs = [x, self._initializer(f"{name}.int8", stored), self._initializer(f"{name}.scales", scales)]
+        return self.fused(
+            "MatMulNBits",
+            [*inputs, "", "", bias] if bias else inputs,
+            K=weight.shape[1],
+            N=weight.shape[0],
+            bits=8,
+            block_size=_BLOCK,
+            accuracy_level=4,
+        )
+
     def _constant(self, name: str, values: NDArray[Any]) -> str:
         """An initializer, in the compute type as the graph sees it; a Cast that the runtime folds at load."""
-        if name in self._initializers:
-            return name if self._dtype_is_stored() else f"{name}.cast"
-        stored = np.ascontiguousarray(values, dtype=self._stored)
-        self._initializers[name] = numpy_helper.from_array(stored, name)
-        if self._dtype_is_stored():
+        self._stored(name, values)
+        if self._initializers[name].data_type == self.dtype:
             return name
-        return self.node("Cast", [name], to=self.dtype, output=f"{name}.cast")
+        if name not in self._casts:
+            self._casts[name] = self.node("Cast", [name], to=self.dtype, output=f"{name}.cast")
+        return self._casts[name]
 
-    def _dtype_is_stored(self) -> bool:
-        return helper.np_dtype_to_tensor_dtype(np.dtype(self._stored)) == self.dtype
+    def _initializer(self, name: str, values: NDArray[Any], dtype: DTypeLike | None = None) -> str:
+        """Every weight enters the graph here, once."""
+        if name not in self._initializers:
+            stored = np.ascontiguousarray(values, dtype=dtype)
+            add = numpy_helper.from_array if self._data is None else self._data.add
+            self._initializers[name] = add(stored, name)
+        return name
+
+    def _stored(self, name: str, values: NDArray[Any]) -> str:
+        """An initializer of the type that `weights` asks for."""
+        if name in self._initializers:
+            return name
+        if self._weights == "exact":
+            with np.errstate(over="ignore"):  # beyond fp16's range is not exact
+                fits = np.array_equal(values, values.astype(np.float16))
+            return self._initializer(name, values, np.float16 if fits else np.float32)
+        if self._weights == "fp16" and values.size and np.abs(values).max() > np.finfo(np.float16).max:
+            raise BundleError(f"{name} has values beyond fp16's range; build the model for another target")
+        return self._initializer(name, values, np.float16 if self._weights == "fp16" else np.float32)

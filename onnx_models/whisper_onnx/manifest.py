@@ -1,16 +1,18 @@
 """`model.toml`, the manifest of a model folder: what the model is, and the SHA-256 of every file of it.
 
-    format = 1
+    format = 2
     name = "demo"
     target = "cpu-fp32"
-    weights = "fp16"             how the weights are stored
+    weights = "exact"            how the weights are stored (build.py)
     source = "..."               where the checkpoint came from
     licence = "..."
     created_by = "..."
     checkpoint_sha256 = "..."
+    alignment_heads = [[3, 0]]   (layer, head) of the decoder's cross-attention heads that follow the audio
     [dims]                       the ten dimensions of dims.py
-    [graphs]                     role -> file name; the roles are encoder and decoder
-    [files."NAME"]               sha256, size in bytes: every file that may be read
+    [graphs]                     role -> file name; see ROLES
+    [data]                       role -> names of the files that hold the graph's weights (ONNX external data)
+    [files."NAME"]               sha256, size in bytes: every file that may be read, each used exactly once
 
 Reading is strict: an unknown or missing key, a wrong type or a name that could leave the folder is a
 BundleError.
@@ -28,11 +30,12 @@ from typing import Any, Final, Literal, Self
 
 from .dims import Dims
 from .errors import BundleError
+from .published import Heads
 
 __all__ = ["MANIFEST", "TARGETS", "FileEntry", "Manifest", "Target"]
 
 MANIFEST: Final = "model.toml"
-FORMAT: Final = 1
+FORMAT: Final = 2
 ROLES: Final = ("encoder", "decoder")
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -46,11 +49,15 @@ class Target:
     """What a bundle's graphs are written for."""
 
     provider: Literal["cpu", "cuda"]
-    compute: Literal["fp32", "fp16"]
+    compute: Literal["fp32", "fp16", "int8"]
 
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
-    {"cpu-fp32": Target("cpu", "fp32"), "cuda-fp16": Target("cuda", "fp16")}
+    {
+        "cpu-fp32": Target("cpu", "fp32"),
+        "cpu-int8": Target("cpu", "int8"),
+        "cuda-fp16": Target("cuda", "fp16"),
+    }
 )
 
 
@@ -73,8 +80,10 @@ class Manifest:
     licence: str
     created_by: str
     checkpoint_sha256: str
+    alignment_heads: Heads  # (layer, head), none twice
     dims: Dims
     graphs: Mapping[str, str]  # role -> file name
+    data: Mapping[str, tuple[str, ...]]  # role -> names of the files with its weights
     files: Mapping[str, FileEntry]
 
     @classmethod
@@ -89,7 +98,7 @@ class Manifest:
                 f"{MANIFEST} has format {tree.get('format')!r}, this version reads format {FORMAT}; "
                 "update the program, or build the model again"
             )
-        _check_keys(tree, ("format", *_TEXTS, "dims", "graphs", "files"), "")
+        _check_keys(tree, ("format", *_TEXTS, "alignment_heads", "dims", "graphs", "data", "files"), "")
         texts = {key: _typed(tree, key, str, "") for key in _TEXTS}
         if not texts["name"].strip():
             raise BundleError(f"{MANIFEST}: name is empty; {_ADVICE}")
@@ -103,14 +112,22 @@ class Manifest:
             dims = Dims.from_mapping(_typed(tree, "dims", dict, ""))
         except ValueError as error:
             raise BundleError(f"{MANIFEST}: [dims]: {error}; {_ADVICE}") from error
-        graphs = _graphs(_typed(tree, "graphs", dict, ""), files)
-        return cls(dims=dims, graphs=graphs, files=files, **texts)
+        graphs, data = _typed(tree, "graphs", dict, ""), _typed(tree, "data", dict, "")
+        return cls(
+            alignment_heads=_heads(_typed(tree, "alignment_heads", list, ""), dims),
+            dims=dims,
+            **_used(graphs, data, files),
+            files=files,
+            **texts,
+        )
 
     def to_toml(self) -> str:
         """The manifest's text: the same for the same contents, read back equal by `from_toml`."""
         lines = [f"format = {FORMAT}", *(f"{key} = {_quoted(getattr(self, key))}" for key in _TEXTS)]
+        lines += [f"alignment_heads = {[list(head) for head in self.alignment_heads]}"]
         lines += ["", "[dims]", *(f"{key} = {value}" for key, value in self.dims.to_dict().items())]
         lines += ["", "[graphs]", *(f"{role} = {_quoted(self.graphs[role])}" for role in ROLES)]
+        lines += ["", "[data]", *(f"{role} = [{', '.join(map(_quoted, self.data[role]))}]" for role in ROLES)]
         for name, entry in sorted(self.files.items()):
             lines += ["", f"[files.{_quoted(name)}]"]
             lines += [f"sha256 = {_quoted(entry.sha256)}", f"size = {entry.size}"]
@@ -140,12 +157,42 @@ def _files(table: Mapping[str, Any]) -> Mapping[str, FileEntry]:
     return MappingProxyType(files)
 
 
-def _graphs(table: Mapping[str, Any], files: Mapping[str, FileEntry]) -> Mapping[str, str]:
-    _check_keys(table, ROLES, "graphs.")
-    for role, name in table.items():
-        if not isinstance(name, str) or name not in files:
-            raise BundleError(f"{MANIFEST}: graphs.{role} is not one of the files listed; {_ADVICE}")
-    return MappingProxyType({role: table[role] for role in ROLES})
+def _used(graphs: dict[str, Any], data: dict[str, Any], files: Mapping[str, FileEntry]) -> dict[str, Any]:
+    """The tables `graphs` and `data`, checked: together they name every listed file exactly once."""
+    _check_keys(graphs, ROLES, "graphs.")
+    _check_keys(data, ROLES, "data.")
+    unused = set(files)
+    for where, names in [(f"graphs.{role}", [graphs[role]]) for role in ROLES] + [
+        (f"data.{role}", _typed(data, role, list, "data.")) for role in ROLES
+    ]:
+        for name in names:
+            if not isinstance(name, str) or name not in files:
+                raise BundleError(f"{MANIFEST}: {where} is not one of the files listed; {_ADVICE}")
+            if name not in unused:
+                raise BundleError(f"{MANIFEST}: {where} names {name!r}, which has a use already; {_ADVICE}")
+            unused.remove(name)
+    if unused:
+        raise BundleError(f"{MANIFEST}: nothing uses the file {min(unused)!r}; {_ADVICE}")
+    return {
+        "graphs": MappingProxyType({role: graphs[role] for role in ROLES}),
+        "data": MappingProxyType({role: tuple(data[role]) for role in ROLES}),
+    }
+
+
+def _heads(pairs: list[Any], dims: Dims) -> Heads:
+    heads = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in pairs)
+    for pair in heads:
+        if (
+            not isinstance(pair, tuple)
+            or [type(number) for number in pair] != [int, int]
+            or not (0 <= pair[0] < dims.n_text_layer and 0 <= pair[1] < dims.n_text_head)
+        ):
+            raise BundleError(
+                f"{MANIFEST}: alignment_heads holds {pair!r}, which is no [layer, head]; {_ADVICE}"
+            )
+    if not heads or len(set(heads)) != len(heads):
+        raise BundleError(f"{MANIFEST}: alignment_heads is empty or names a head twice; {_ADVICE}")
+    return heads
 
 
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -165,4 +212,6 @@ def _typed(table: Mapping[str, Any], key: str, kind: type[Any], where: str) -> A
     return value
 
 
-_TYPES: Final[Mapping[type[Any], str]] = MappingProxyType({str: "text", int: "whole number", dict: "table"})
+_TYPES: Final[Mapping[type[Any], str]] = MappingProxyType(
+    {str: "text", int: "whole number", list: "list", dict: "table"}
+)

@@ -15,7 +15,7 @@ dense.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,12 +23,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .bundle import Bundle
+from .bundle import Bundle, GraphBytes
 from .dims import N_FRAMES
-from .errors import BundleError, ContextFullError, ProviderError, SlotError
+from .errors import BundleError, ContextFullError, ProviderError
+from .held import Copy, Held
 from .manifest import TARGETS
 
-__all__ = ["Runtime", "physical_cores"]
+__all__ = ["Graph", "Runtime", "load_graph", "physical_cores"]
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _INSTALL: Final = {
@@ -63,17 +64,22 @@ class Runtime:
         self.provider = provider
         self.threads = threads or physical_cores()
         _check_provider(bundle, provider)
-        graphs = bundle.read_graphs()
-        self._encoder = _session(graphs.pop("encoder"), provider, self.threads, bundle.name)
-        self._decoder = _session(graphs.pop("decoder"), provider, self.threads, bundle.name)
+        # The decoder first: while a session starts, its weights are in memory twice.
+        self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
+        self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
         self._check_graphs()
         self._caches = {
             name: _Cache(name, shape, provider, _input_dtype(self._decoder, name))
             for name, shape in self._cache_shapes()
         }
         self._bindings: dict[tuple[int, int], Any] = {}
-        self._lengths = [0] * slots  # tokens in each slot's self-attention cache
-        self._encoded = [False] * slots
+        self._held = Held(slots, self.dims.n_text_ctx)
+        self._copiers = {
+            kind: (_HostCopier if provider == "cpu" else _DeviceCopier)(
+                {name: cache for name, cache in self._caches.items() if name.startswith(kind)}, provider
+            )
+            for kind in ("self", "cross")
+        }
 
     def encode(self, slots: Sequence[int], mel: NDArray[np.float32]) -> None:
         """Encodes log-mel windows into slots, whose text starts over: call `prompt` next.
@@ -81,11 +87,9 @@ class Runtime:
         `mel`: (n, n_mels, 3000) float32, the window of each slot. Raises SlotError for a slot that does not
         exist or is named twice, ValueError for a wrong shape.
         """
-        self._check_slots(slots)
+        self._held.check(slots)
         mel = self._checked_mel(mel, len(slots))
-        for slot in slots:
-            self._encoded[slot] = False  # stays so if the run fails: the caches are then undefined
-            self._lengths[slot] = 0
+        self._held.clear(slots, audio=True)  # stays so if the run fails: the caches are then undefined
         for start, stop in _contiguous(slots, _ENCODE_TOGETHER[self.provider]):
             lo, hi = slots[start], slots[start] + (stop - start)
             binding = self._encoder.io_binding()
@@ -94,8 +98,7 @@ class Runtime:
                 if name.startswith("cross_"):
                     cache.bind_output(binding, name, lo, hi)
             self._encoder.run_with_iobinding(binding)
-        for slot in slots:
-            self._encoded[slot] = True
+        self._held.encoded(slots)
 
     def encoder_output(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """The encoder's last hidden state of (n, n_mels, 3000) windows, (n, 1500, state); fills no slot."""
@@ -114,7 +117,7 @@ class Runtime:
         into the slot, ContextFullError when the tokens are more than the text context, ValueError for no
         tokens or a bad token.
         """
-        self._check_slots([slot])
+        self._held.check([slot])
         ids = self._checked_tokens(tokens)
         if not len(ids):
             raise ValueError("a prompt needs at least one token")
@@ -123,14 +126,13 @@ class Runtime:
                 f"the prompt has {len(ids)} tokens, the model's text context holds {self.dims.n_text_ctx}; "
                 "shorten the prompt"
             )
-        if not self._encoded[slot]:
-            raise SlotError(f"slot {slot} has no audio yet; call encode first")
+        self._held.check_audio(slot)
         wanted = np.arange(len(ids)) if rows is None else np.asarray(rows, dtype=np.int64)
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(ids)):
             raise ValueError(f"rows must be positions from 0 to {len(ids) - 1}")
-        self._lengths[slot] = 0  # stays so if the run fails: the cache is then undefined
+        self._held.clear([slot])  # stays so if the run fails: the cache is then undefined
         logits = self._decode(slot, slot + 1, ids[np.newaxis], np.array([0]), wanted)
-        self._lengths[slot] = len(ids)
+        self._held.appended([slot], [ids.tolist()])
         return logits
 
     def step(self, slots: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
@@ -141,26 +143,46 @@ class Runtime:
         prompted, ContextFullError when one has no room for a token (nothing is written then), ValueError for
         a bad token.
         """
-        self._check_slots(slots)
+        self._held.check(slots)
         ids = self._checked_tokens(tokens)
         if len(ids) != len(slots):
             raise ValueError(f"{len(slots)} slots need as many tokens, got {len(ids)}")
-        for slot in slots:
-            if not self._lengths[slot]:
-                raise SlotError(f"slot {slot} has no text yet; call prompt first")
-            if self._lengths[slot] >= self.dims.n_text_ctx:
-                raise ContextFullError(
-                    f"slot {slot} is full: the model's text context holds {self.dims.n_text_ctx} tokens"
-                )
+        self._held.check_room(slots)
         lo, hi = min(slots), max(slots) + 1
         rows = np.asarray(slots, dtype=np.int64) - lo
         all_ids = np.zeros((hi - lo, 1), dtype=np.int64)
         all_ids[rows, 0] = ids
-        past = np.minimum(self._lengths[lo:hi], self.dims.n_text_ctx - 1)
+        past = np.minimum(self._held.lengths(lo, hi), self.dims.n_text_ctx - 1)
         logits = self._decode(lo, hi, all_ids, past, rows)
-        for slot in slots:
-            self._lengths[slot] += 1
+        self._held.appended(slots, ids[:, np.newaxis].tolist())
         return logits
+
+    def fork(self, source: int, slots: Sequence[int]) -> None:
+        """Makes these slots hold what `source` does, its audio and its text.
+
+        Audio that a slot shares with the source already is not copied again. Raises SlotError for a source
+        without audio or text, and when it is one of `slots`.
+        """
+        self._held.check([source, *slots])
+        if len(slots):
+            self._make(self._held.copies(slots, [source] * len(slots), audio=True))
+
+    def reorder(self, slots: Sequence[int], sources: Sequence[int]) -> None:
+        """slots[i] takes over the text of sources[i], which has the same audio (see `fork`) and keeps it.
+
+        Copies what is not alike already, and nothing where a slot is its own source. Raises SlotError for
+        other audio or no text, and for a slot that is overwritten and another's source at once; nothing is
+        copied then.
+        """
+        self._make(self._held.copies(slots, sources))
+
+    def _make(self, copies: Sequence[Copy]) -> None:
+        for copy in copies:
+            # Stays so if the copying fails: what the target holds is then undefined.
+            self._held.clear([copy.target], audio=copy.audio)
+            for kind in ("cross", "self") if copy.audio else ("self",):
+                self._copiers[kind].copy(copy)
+        self._held.copied(copies)
 
     def _decode(
         self,
@@ -213,15 +235,6 @@ class Runtime:
                 f"the graphs of {self.bundle.name} do not fit the dimensions in its manifest; build it again"
             )
 
-    def _check_slots(self, slots: Sequence[int]) -> None:
-        if not len(slots):
-            raise SlotError("at least one slot is needed")
-        if len(set(slots)) != len(slots):
-            raise SlotError(f"a slot is named twice in {list(slots)}")
-        for slot in slots:
-            if not 0 <= slot < self.slots:
-                raise SlotError(f"slot {slot} does not exist; the slots are 0 to {self.slots - 1}")
-
     def _checked_tokens(self, tokens: Sequence[int]) -> NDArray[np.int64]:
         ids = np.asarray(tokens, dtype=np.int64)
         if ids.ndim != 1 or (len(ids) and (ids.min() < 0 or ids.max() >= self.dims.n_vocab)):
@@ -235,6 +248,28 @@ class Runtime:
         return np.ascontiguousarray(mel)
 
 
+class Graph:
+    """Any ONNX graph, loaded; see `load_graph`."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The values of `outputs`, in that order, for all the graph's inputs by name."""
+        return [np.asarray(value) for value in self._session.run(list(outputs), dict(inputs))]
+
+
+def load_graph(
+    graph: bytes, provider: Literal["cpu", "cuda"], threads: int = 1, *, name: str = "it"
+) -> Graph:
+    """Loads a graph that is no part of a bundle, such as a speech detector.
+
+    `name` is what an error calls it. Raises ProviderError when the provider does not run here, BundleError
+    when the bytes are no graph that onnxruntime can load.
+    """
+    return Graph(_session(GraphBytes(graph, {}), provider, threads, name))
+
+
 class _Cache:
     """One static array over all slots, on the provider's device, addressed by stretches of slots."""
 
@@ -245,8 +280,15 @@ class _Cache:
         # Zeros, not garbage: an idle slot computes on its cache before it was ever filled. On the CPU the
         # value refers to the array's own memory, which the system hands out page by page as slots are first
         # used.
-        self._value = ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype), provider, 0)
+        zeros = np.zeros(shape, dtype)
+        self.array = zeros if provider == "cpu" else None
+        self._value = ort.OrtValue.ortvalue_from_numpy(zeros, provider, 0)
         self._slot_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+
+    @property
+    def slot(self) -> tuple[type[np.generic], tuple[int, ...]]:
+        """Type and shape of one slot's part."""
+        return self._dtype, (1, *self._shape[1:])
 
     def bind_input(self, binding: Any, name: str, lo: int, hi: int) -> None:
         binding.bind_input(name, *self._stretch(lo, hi))
@@ -257,6 +299,40 @@ class _Cache:
     def _stretch(self, lo: int, hi: int) -> tuple[str, int, type[np.generic], tuple[int, ...], int]:
         address = self._value.data_ptr() + lo * self._slot_bytes
         return self._device, 0, self._dtype, (hi - lo, *self._shape[1:]), address
+
+
+class _HostCopier:
+    """Copies between slots of caches that numpy sees."""
+
+    def __init__(self, caches: Mapping[str, _Cache], provider: str) -> None:
+        # Positions are the third axis of a self-attention cache; audio is copied whole.
+        self._arrays = [(cache.array, name.startswith("self_")) for name, cache in caches.items()]
+
+    def copy(self, copy: Copy) -> None:
+        for array, by_position in self._arrays:
+            part = (slice(None), slice(copy.start, copy.stop)) if by_position else ()
+            array[(copy.target, *part)] = array[(copy.source, *part)]
+
+
+class _DeviceCopier:
+    """Copies between slots without leaving the device, and whole slots: there a slot takes microseconds."""
+
+    def __init__(self, caches: Mapping[str, _Cache], provider: str) -> None:
+        self._caches = caches
+        self._provider = provider
+        self._session: Any = None  # made at the first copy: most recordings are decoded greedily
+
+    def copy(self, copy: Copy) -> None:
+        if self._session is None:
+            from .copy_graph import copy_graph  # noqa: PLC0415  # imports onnx, which running models does without
+
+            graph = copy_graph({name: cache.slot for name, cache in self._caches.items()})
+            self._session = _session(graph, self._provider, 1, "copying between slots")
+        binding = self._session.io_binding()
+        for name, cache in self._caches.items():
+            cache.bind_input(binding, name, copy.source, copy.source + 1)
+            cache.bind_output(binding, f"{name}_copy", copy.target, copy.target + 1)
+        self._session.run_with_iobinding(binding)
 
 
 def _check_provider(bundle: Bundle, provider: str) -> None:
@@ -274,17 +350,25 @@ def _check_provider(bundle: Bundle, provider: str) -> None:
         )
 
 
-def _session(graph: bytes, provider: str, threads: int, name: str) -> Any:
+def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Spinning threads steal the time of everything else on the box: measured 1.7 to 2 times slower when it is
     # busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors; they are raised as well
+    # Named or not, the files of weights come from this table alone. Without one, onnxruntime would look for the
+    # files that a graph names in the current folder, where nothing vouches for them.
+    data = graph.data or {"-": bytearray(1)}
+    options.add_external_initializers_from_files_in_memory(
+        list(data), list(data.values()), [len(content) for content in data.values()]
+    )
     if provider == "cuda":
         ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
     try:
-        session = ort.InferenceSession(graph, options, providers=[_PROVIDERS[provider]], enable_fallback=0)
+        session = ort.InferenceSession(
+            graph.model, options, providers=[_PROVIDERS[provider]], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if provider == "cuda":
             raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error

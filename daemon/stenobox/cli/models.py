@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stenobox.models import ModelStore
 
-TARGETS = ("cpu-fp32", "cuda-fp16")
+TARGETS = ("cpu-fp32", "cpu-int8", "cuda-fp16")
 
 
 def add_parser(subparsers: Any) -> None:

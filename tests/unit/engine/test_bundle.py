@@ -104,7 +104,7 @@ def test_an_empty_folder_that_exists_becomes_the_bundle(checkpoint: Path, tmp_pa
 
 
 def test_a_target_that_is_not_known_is_refused_with_those_that_are(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="cpu-fp32, cuda-fp16"):
+    with pytest.raises(BundleError, match="cpu-fp32, cpu-int8, cuda-fp16"):
         build(checkpoint, tmp_path / "new", target="tpu-fp8")
 
 
@@ -213,7 +213,7 @@ MANIFESTS: dict[str, tuple[Callable[[str], str], str]] = {
     "no files": (lambda text: text.partition("[files")[0], "files is missing"),
     "an empty name": (lambda text: text.replace('name = "model"', 'name = " "'), "name is empty"),
     "a number for a name": (lambda text: text.replace('name = "model"', "name = 7"), "name is not a text"),
-    "an unknown target": (lambda text: text.replace("cpu-fp32", "npu-fp4"), "knows cpu-fp32, cuda-fp16"),
+    "an unknown target": (lambda text: text.replace("cpu-fp32", "npu-fp4"), "knows cpu-fp32, cpu-int8, cuda-fp16"),
     "a graph not listed": (
         lambda text: text.replace('encoder = "encoder.onnx"', 'encoder = "x"'),
         "graphs.encoder",

@@ -1,0 +1,42 @@
+"""The arithmetic of 8-bit weights: what is stored for a matrix of float32, and how far that is from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ZERO", "dequantised_blocks", "quantise_blocks"]
+
+ZERO: Final = 128  # what stands for 0 among the stored 0..255; MatMulNBits' default for 8 bits
+
+
+def quantise_blocks(weight: NDArray[Any], block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A torch Linear's weight, [out, in], as MatMulNBits stores it.
+
+    Each stretch of `block` inputs of one output has a scale of its own. The value of largest magnitude is
+    made exactly -128 steps (so the scale carries the opposite sign), which uses the whole range of a byte:
+    weight = (stored - 128) * scale, no further off than |scale| / 2 with |scale| = max|stretch| / 128, but
+    for values that lie above 127 steps on the other side, which are off by at most |scale|.
+
+    Returns stored [out, ceil(in / block), block] and scales [out, ceil(in / block)]; padding is 0.
+    """
+    outputs, inputs = weight.shape
+    blocks = -(-inputs // block)
+    padded = np.zeros((outputs, blocks * block), np.float32)
+    padded[:, :inputs] = weight
+    stretches = padded.reshape(outputs, blocks, block)
+    largest = np.take_along_axis(stretches, np.abs(stretches).argmax(axis=2, keepdims=True), axis=2)
+    scales = (largest / -ZERO).astype(np.float32)
+    divisors = np.where(scales == 0, np.float32(1), scales)
+    stored = np.clip(np.rint(stretches / divisors) + ZERO, 0, 255).astype(np.uint8)
+    return stored, scales[:, :, 0]
+
+
+def dequantised_blocks(
+    stored: NDArray[np.uint8], scales: NDArray[np.float32], inputs: int
+) -> NDArray[np.float32]:
+    """What `quantise_blocks` stands for, [out, inputs]."""
+    values = (stored.astype(np.float32) - ZERO) * scales[:, :, np.newaxis]
+    return values.reshape(len(stored), -1)[:, :inputs]
