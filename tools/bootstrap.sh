@@ -74,13 +74,16 @@ esac
 
 # pip is slow even when it has nothing to do, so a stamp of the locks' contents remembers what is in the environment.
 stamp=$venv/.stenobox-$purpose-$target
-sum=$(cd "$root" && cat $locks pyproject.toml setup.py | cksum)
+sum=$(cd "$root" && cat $locks requirements/vad.lock pyproject.toml setup.py | cksum)
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$sum" ]; then
     for lock in $locks; do
         say "pip install -r $lock"
         "$venv/bin/python" -m pip install --quiet --require-hashes -r "$root/$lock"
     done
     if [ "$purpose" != train ]; then
+        # Only its network is used, by our own runtime; what its Python code depends on (torch) stays away.
+        say "pip install --no-deps -r requirements/vad.lock"
+        "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$root/requirements/vad.lock"
         say "pip install --editable . (this checkout)"
         "$venv/bin/python" -m pip install --quiet --no-deps --editable "$root"
     fi

@@ -80,7 +80,7 @@ def _scale(log_power: Float32Array, peak: float) -> Float32Array:
     return (np.maximum(log_power, floor).T + np.float32(4.0)) / np.float32(4.0)
 
 
-def _checked(audio: NDArray[np.floating]) -> NDArray[np.floating]:
+def checked(audio: NDArray[np.floating]) -> NDArray[np.floating]:
     if not isinstance(audio, np.ndarray) or audio.ndim != 1:
         shape = getattr(audio, "shape", type(audio).__name__)
         raise AudioError(f"audio has to be a one-dimensional array of samples, got {shape}")
@@ -105,7 +105,7 @@ def log_mel(audio: NDArray[np.floating], n_mels: int, *, padding: int = 0) -> Fl
     zero samples put at the end. Memory grows with the recording: `LogMel` is for long ones.
     Raises AudioError when there is no sample, or the samples are not finite floats.
     """
-    samples = np.concatenate([_checked(audio).astype(np.float32), np.zeros(padding, dtype=np.float32)])
+    samples = np.concatenate([checked(audio).astype(np.float32), np.zeros(padding, dtype=np.float32)])
     if len(samples) == 0:
         raise AudioError("audio holds no samples")
     frames = len(samples) // HOP_LENGTH
@@ -124,7 +124,7 @@ class LogMel:
     """
 
     def __init__(self, audio: NDArray[np.floating], n_mels: int) -> None:
-        self._audio = _checked(audio)
+        self._audio = checked(audio)
         self._n_mels = n_mels
         self._peak = _SILENCE
         self._scanned = 0  # frames whose maximum is in _peak
