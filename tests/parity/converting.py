@@ -50,7 +50,8 @@ def ctranslate2_folder(case: Case, kind: Literal["float32", "int8"]) -> Path:
         tokenizer = tokenizers.Tokenizer.from_file(str(source / "tokenizer.json"))
         with torch.no_grad():
             spec = ct2.WhisperLoader().get_model_spec(model)
-            names = [tokenizer.id_to_token(i) or f"<unused-{i}>" for i in range(case.dims.n_vocab)]
+            # The published vocabulary's id 50256 is the empty token, by which CTranslate2 knows the languages.
+            names = [tokenizer.id_to_token(i) for i in range(case.dims.n_vocab)]
             spec.register_vocabulary(names)
             generation = _generation(case.dims)
             spec.config.suppress_ids = generation["suppress_tokens"]
