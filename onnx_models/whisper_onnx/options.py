@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from .clips import clip_points
 from .dims import CHUNK_LENGTH, LANGUAGE_CODES, LANGUAGES
 from .errors import OptionsError
+from .punctuation import APPENDED, PREPENDED
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -25,11 +27,18 @@ class TranscribeOptions:
         silent
     condition_on_previous_text: the text so far is the prompt of the next window
     initial_prompt: text put before the first window's prompt, such as names to expect
+    carry_initial_prompt: the initial prompt is put before every window's, of which less is kept then
     suppress_tokens: ids never chosen, as "1,2,3" or a tuple; -1 stands for all non-speech symbols, and None
         suppresses nothing
     suppress_blank: the first token is neither a space nor the end
     without_timestamps: text only, one segment per window
     max_initial_timestamp: latest first timestamp of a window in seconds; None or 0 for no limit
+    word_timestamps: the segments get `words`; costs one more pass of the decoder for each window
+    prepend_punctuations, append_punctuations: marks that belong to the word after and before them
+    clip_timestamps: the parts to transcribe, as "start,end,start,end,..." in seconds or a tuple of these; the
+        last end defaults to the recording's
+    hallucination_silence_threshold: with `word_timestamps`, silence longer than this many seconds is skipped
+        where what was heard next to it is probably made up; None never does
     seed: of the random numbers used above temperature 0 (numpy's, hence not openai-whisper's samples). Each
         window draws from a generator of its own, so a result depends neither on what else runs nor on
         resuming.
@@ -45,10 +54,16 @@ class TranscribeOptions:
     no_speech_threshold: float | None = 0.6
     condition_on_previous_text: bool = True
     initial_prompt: str | None = None
+    carry_initial_prompt: bool = False
     suppress_tokens: str | tuple[int, ...] | None = "-1"
     suppress_blank: bool = True
     without_timestamps: bool = False
     max_initial_timestamp: float | None = 1.0
+    word_timestamps: bool = False
+    prepend_punctuations: str = PREPENDED
+    append_punctuations: str = APPENDED
+    clip_timestamps: str | tuple[float, ...] = "0"
+    hallucination_silence_threshold: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,6 +75,11 @@ class TranscribeOptions:
         for field in ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"):
             _number(field, getattr(self, field), -math.inf, math.inf)
         _number("max_initial_timestamp", self.max_initial_timestamp, 0.0, CHUNK_LENGTH)
+        _number("hallucination_silence_threshold", self.hallucination_silence_threshold, 0.0, math.inf)
+        object.__setattr__(self, "clip_timestamps", _clips(self.clip_timestamps))
+        for field in ("prepend_punctuations", "append_punctuations"):
+            if not isinstance(getattr(self, field), str):
+                raise OptionsError(field, "expected a text of punctuation marks")
         for flag in fields(self):
             if flag.type == "bool" and not isinstance(getattr(self, flag.name), bool):
                 raise OptionsError(flag.name, f"expected true or false, got {getattr(self, flag.name)!r}")
@@ -97,6 +117,15 @@ def _language(value: object) -> str | None:
             "language", f"unknown language {value!r}; give a code such as 'en' or 'de', or leave it out"
         )
     return code
+
+
+def _clips(value: object) -> tuple[float, ...]:
+    if not isinstance(value, str | tuple | list):
+        raise OptionsError("clip_timestamps", f"expected times such as '0,30,45', got {value!r}")
+    try:
+        return clip_points(value)
+    except ValueError as error:
+        raise OptionsError("clip_timestamps", f"expected times such as '0,30,45': {error}") from None
 
 
 def _temperatures(value: object) -> tuple[float, ...]:
