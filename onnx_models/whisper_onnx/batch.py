@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import SlotError
 from .features import Float32Array
 from .longform import Transcription
+from .needs import Encode, Feed, Fork, Need, Needs, Progress, Prompt, Release, Scan, Slot, Together
 from .options import TranscribeOptions
-from .recording import Encode, Feed, Needs, Progress, Prompt, Release, Scan, Slot, transcribing
+from .recording import transcribing
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -33,7 +35,6 @@ __all__ = ["Batcher", "Progress", "Task"]
 Told = TypeVar("Told")
 
 _SCANS_PER_STEP: Final = 4  # pieces of first passes done between two runs of the decoder, about 5 ms each
-_NOTHING: Final[Float32Array] = np.empty(0, dtype=np.float32)  # the answer to a need that has none
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,18 @@ class Task:
     on_error: Callable[[Exception], None] | None = None
 
 
-class _Recording:
-    """A task with its generator of needs, and the slot that it holds."""
+class _Strand:
+    """A generator of needs with the slots it holds: a task's recording, or a child of such a strand."""
 
-    def __init__(self, task: Task, needs: Needs) -> None:
+    def __init__(self, task: Task, needs: Needs[Any], parent: _Strand | None = None) -> None:
         self.task = task
         self.needs = needs
-        self.slot = -1  # none
+        self.parent = parent
+        self.children: tuple[_Strand, ...] = ()  # which it waits for
+        self.slots: list[int] = []
+        self.wanted = 0  # slots it waits for
+        self.ended = False
+        self.result: Any = None
 
 
 class Batcher:
@@ -79,13 +85,14 @@ class Batcher:
             raise ValueError(f"slots is {slots}, the model's runtime has {model.runtime.slots}")
         self._model = model
         self._runtime = model.runtime
-        self._live: dict[Task, _Recording] = {}
+        self._live: dict[Task, _Strand] = {}
+        self._slots = slots
         self._free = list(range(slots))
-        # Each live recording is in exactly one of these, by what it needs.
-        self._scanning: deque[_Recording] = deque()
-        self._waiting: deque[_Recording] = deque()  # for a slot
-        self._encoding: dict[_Recording, Float32Array] = {}
-        self._feeding: dict[_Recording, int] = {}
+        # Each live strand is in exactly one of these, by what it needs, or waits for its children.
+        self._scanning: deque[_Strand] = deque()
+        self._waiting: dict[Task, deque[_Strand]] = {}  # for slots; the task whose turn is next comes first
+        self._encoding: dict[_Strand, Float32Array] = {}
+        self._feeding: dict[_Strand, tuple[int, ...]] = {}
         self._unhandled: list[Exception] = []  # for the caller of `step`
 
     def __len__(self) -> int:
@@ -96,15 +103,15 @@ class Batcher:
         """Takes a task on; whatever is wrong with it is told to its `on_error` from within `step`."""
         if task in self._live:
             raise ValueError("this task has been added already")
-        recording = _Recording(task, transcribing(self._model, task.audio, task.options, task.resume))
-        next(recording.needs)  # its first need is the first scan
-        self._live[task] = recording
-        self._scanning.append(recording)
+        strand = _Strand(task, transcribing(self._model, task.audio, task.options, task.resume))
+        next(strand.needs)  # its first need is the first scan
+        self._live[task] = strand
+        self._scanning.append(strand)
 
     def cancel(self, task: Task) -> None:
         """Ends a task now; none of its callbacks is called again. Nothing happens if it has ended already."""
-        if (recording := self._live.get(task)) is not None:
-            self._forget(recording)
+        if task in self._live:
+            self._forget(task)
 
     def step(self) -> bool:
         """Does a small piece of work: some features, new windows into free slots, one token in every slot.
@@ -133,99 +140,139 @@ class Batcher:
             self._resume(self._scanning.popleft())
 
     def _fill(self) -> None:
-        """Gives free slots to waiting recordings, encodes their windows together, and prompts them."""
-        while self._free and self._waiting:
-            recording = self._waiting.popleft()
-            recording.slot = self._free.pop(0)
-            self._resume(recording)
+        """Gives free slots to waiting strands, encodes their windows together, and prompts them."""
+        while self._waiting:
+            task, queue = next(iter(self._waiting.items()))
+            if queue[0].wanted > len(self._free):
+                break  # none overtakes: one that wants many slots would wait for ever
+            strand = queue.popleft()
+            del self._waiting[task]
+            if queue:
+                self._waiting[task] = queue  # behind the others
+            strand.slots = [self._free.pop(0) for _ in range(strand.wanted)]
+            self._resume(strand)
         while self._encoding:  # a second time after a detection whose window is not the one to decode
             batch, self._encoding = self._encoding, {}
             try:
-                self._runtime.encode([recording.slot for recording in batch], np.stack(list(batch.values())))
+                self._runtime.encode([strand.slots[0] for strand in batch], np.stack(list(batch.values())))
             except Exception as error:
                 self._fail(batch, error)
                 continue
-            for recording in batch:
-                self._resume(recording)
+            for strand in batch:
+                self._resume(strand)
 
     def _decode(self) -> None:
         """Feeds every slot in use its token and hands on the logits that follow."""
         if not self._feeding:
             return
         batch, self._feeding = self._feeding, {}
+        slots = [slot for strand, tokens in batch.items() for slot in strand.slots[: len(tokens)]]
         try:
-            rows = self._runtime.step([recording.slot for recording in batch], list(batch.values()))
+            rows = self._runtime.step(slots, [token for tokens in batch.values() for token in tokens])
         except Exception as error:
             self._fail(batch, error)
             return
-        for recording, row in zip(batch, rows, strict=True):
-            self._resume(recording, row)
+        first = 0
+        for strand, tokens in batch.items():
+            self._resume(strand, rows[first : first + len(tokens)])
+            first += len(tokens)
 
-    def _resume(self, recording: _Recording, answer: Float32Array = _NOTHING) -> None:
-        """Answers a recording's need and those that follow, until one has to wait or the recording ends."""
+    def _resume(self, strand: _Strand, answer: Any = None) -> None:
+        """Answers a strand's need and those that follow, until one has to wait or the strand ends."""
         try:
-            while self._is_live(recording):  # a callback may have cancelled it
+            while not strand.ended:  # a callback may have cancelled its task
                 try:
-                    need = recording.needs.send(answer)
+                    need = strand.needs.send(answer)
                 except StopIteration as stop:
-                    self._end(recording, stop.value)
+                    self._end(strand, stop.value)
                     return
-                answer = _NOTHING
+                answer = None
                 match need:
                     case Prompt(tokens, rows):
-                        answer = self._runtime.prompt(recording.slot, tokens, rows=rows)
+                        answer = self._runtime.prompt(strand.slots[0], tokens, rows=rows)
+                    case Fork(count):
+                        self._runtime.fork(strand.slots[0], strand.slots[1:count])
                     case Release(progress):
-                        self._release(recording)
-                        if recording.task.on_progress is not None:
-                            recording.task.on_progress(progress)
-                    case Feed(token):
-                        self._feeding[recording] = token
+                        self._release(strand)
+                        if progress is not None and strand.task.on_progress is not None:
+                            strand.task.on_progress(progress)
+                    case Together(children):
+                        self._branch(strand, children)
                         return
-                    case Encode(mel):
-                        self._encoding[recording] = mel
-                        return
-                    case Slot():
-                        self._waiting.append(recording)
-                        return
-                    case Scan():
-                        self._scanning.append(recording)
+                    case _:
+                        self._await(strand, need)
                         return
         except Exception as error:
-            self._fail([recording], error)
+            self._fail([strand], error)
 
-    # The end of a window and of a task
+    def _await(self, strand: _Strand, need: Need) -> None:
+        """Puts a strand where the next piece of a step that does what it needs finds it."""
+        match need:
+            case Feed(tokens, sources):
+                if sources is not None:
+                    slots = strand.slots
+                    self._runtime.reorder(slots[: len(tokens)], [slots[source] for source in sources])
+                self._feeding[strand] = tokens
+            case Encode(mel):
+                self._encoding[strand] = mel
+            case Slot(count):
+                if strand.slots or not 1 <= count <= self._slots:
+                    raise SlotError(
+                        f"{count} slots wanted of {self._slots}, {len(strand.slots)} held already"
+                    )
+                strand.wanted = count
+                self._waiting.setdefault(strand.task, deque()).append(strand)
+            case Scan():
+                self._scanning.append(strand)
 
-    def _is_live(self, recording: _Recording) -> bool:
-        return self._live.get(recording.task) is recording
+    def _branch(self, strand: _Strand, children: Iterable[Needs[Any]]) -> None:
+        """Sets a strand's children going; the last of them to end resumes it."""
+        self._release(strand)  # the children might wait for its slots for ever
+        strand.children = started = tuple(_Strand(strand.task, child, strand) for child in children)
+        if not started:
+            self._resume(strand, ())
+        for child in started:
+            self._resume(child)
 
-    def _release(self, recording: _Recording) -> None:
-        if recording.slot >= 0:
-            self._free.append(recording.slot)
-            self._free.sort()
-            recording.slot = -1
+    # The end of a window, of a strand and of a task
 
-    def _forget(self, recording: _Recording) -> None:
-        del self._live[recording.task]
-        recording.needs.close()
-        self._release(recording)
-        self._feeding.pop(recording, None)
-        self._encoding.pop(recording, None)
-        for queue in (self._scanning, self._waiting):
-            if recording in queue:
-                queue.remove(recording)
+    def _release(self, strand: _Strand) -> None:
+        self._free = sorted(self._free + strand.slots)
+        strand.slots = []
 
-    def _end(self, recording: _Recording, transcription: Transcription) -> None:
-        self._forget(recording)
-        if recording.task.on_done is not None:
-            self._tell(recording.task.on_done, transcription)
+    def _end(self, strand: _Strand, result: Any) -> None:
+        if strand.parent is None:
+            self._forget(strand.task)
+            if strand.task.on_done is not None:
+                self._tell(strand.task.on_done, result)
+            return
+        strand.ended, strand.result = True, result
+        self._release(strand)
+        siblings = strand.parent.children
+        if all(sibling.ended for sibling in siblings):
+            strand.parent.children = ()
+            self._resume(strand.parent, tuple(sibling.result for sibling in siblings))
 
-    def _fail(self, recordings: Iterable[_Recording], error: Exception) -> None:
-        for recording in filter(self._is_live, recordings):
-            self._forget(recording)
-            if recording.task.on_error is None:
+    def _forget(self, task: Task) -> None:
+        strands = [self._live.pop(task)]
+        for strand in strands:  # which grows meanwhile
+            strands += strand.children
+            strand.ended = True
+            strand.needs.close()
+            self._release(strand)
+            self._feeding.pop(strand, None)
+            self._encoding.pop(strand, None)
+            if strand in self._scanning:
+                self._scanning.remove(strand)
+        self._waiting.pop(task, None)
+
+    def _fail(self, strands: Iterable[_Strand], error: Exception) -> None:
+        for task in dict.fromkeys(strand.task for strand in strands if not strand.ended):
+            self._forget(task)
+            if task.on_error is None:
                 self._unhandled.append(error)
             else:
-                self._tell(recording.task.on_error, error)
+                self._tell(task.on_error, error)
 
     def _tell(self, callback: Callable[[Told], None], what: Told) -> None:
         """Calls back at a task's end, when an exception has no task left to concern."""

@@ -1,19 +1,13 @@
 """One recording's way through the model, from samples to transcription.
 
-`transcribing` is a generator that says what it needs next, and is sent the answer: time to scan, a slot, an
-encoder run, a prompt, the logits that follow a token. It runs nothing itself, so `batch.py` can serve many
-recordings with one run of the model. The order of the needs of one recording:
-
-    Scan...  (Slot, Encode, Prompt, Feed..., [Prompt, Feed...]..., Release)...
-
-where a second Prompt starts the window's next attempt at a higher temperature. A recording whose language has
-to be detected first takes a Slot, Encode and Prompt for that, and keeps the slot for its first window.
+`transcribing` is a generator that says what it needs next (`needs.py`), and is sent the answer: time to scan,
+slots, an encoder run, a prompt, the logits that follow a token. A recording whose language has to be detected
+first takes a Slot, Encode and Prompt for that, and keeps the slots for its first window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,8 +15,9 @@ from numpy.typing import NDArray
 
 from .dims import FRAMES_PER_SECOND, N_FRAMES
 from .errors import OptionsError
-from .features import Float32Array, LogMel
-from .longform import LongformState, Segment, Transcription, WindowRequest, windows
+from .features import LogMel
+from .longform import LongformState, Transcription, WindowRequest, windows
+from .needs import Encode, Feed, Needs, Progress, Prompt, Release, Scan, Slot
 from .options import TranscribeOptions
 from .rules import Rule, rules_for
 from .search import WindowDecoder, WindowResult, initial_tokens, language_probabilities, needs_fallback
@@ -35,71 +30,12 @@ if TYPE_CHECKING:
 SCAN_FRAMES: Final = 3_000
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a recording has come after a window: seconds, and what that window added.
-
-    `state` is JSON-able; a task that resumes from it carries on after this window.
-    """
-
-    position: float
-    duration: float
-    new_segments: tuple[Segment, ...]
-    language: str
-    state: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Wants to be called again to carry on with the first pass over the samples."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Wants a slot of the runtime for a window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encode:
-    """Wants the encoder run into its slot for `mel`, (n_mels, 3000)."""
-
-    mel: Float32Array
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Wants its slot's decoder restarted with these tokens, and the logits of its positions `rows`."""
-
-    tokens: Sequence[int]
-    rows: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """Wants its slot's decoder fed one token, and the row of logits that follows."""
-
-    token: int
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Gives its slot back after a window, and tells how far it has come."""
-
-    progress: Progress
-
-
-Need = Scan | Slot | Encode | Prompt | Feed | Release
-# Sent to it: logits for Prompt (len(rows), n_vocab) and Feed (n_vocab,), which it may overwrite, else
-# any array.
-Needs = Generator[Need, Float32Array, Transcription]
-
-
 def transcribing(
     model: WhisperModel,
     audio: NDArray[np.floating],
     options: TranscribeOptions,
     resume: Mapping[str, Any] | None = None,
-) -> Needs:
+) -> Needs[Transcription]:
     """Yields a recording's needs, in their order, and returns its transcription.
 
     `resume` is a `Progress.state` of the same audio, options and model. Raises AudioError for unusable
@@ -172,7 +108,7 @@ def _wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | N
     return "en"
 
 
-def _detect(model: WhisperModel, log_mel: LogMel) -> Generator[Need, Float32Array, str]:
+def _detect(model: WhisperModel, log_mel: LogMel) -> Needs[str]:
     """The likeliest language of the first 30 seconds."""
     tokenizer = model.tokenizer()
     yield Encode(log_mel.window(0, N_FRAMES))
@@ -187,7 +123,7 @@ def _decode(
     rules: tuple[Rule, ...],
     options: TranscribeOptions,
     request: WindowRequest,
-) -> Generator[Need, Float32Array, WindowResult]:
+) -> Needs[WindowResult]:
     """Decodes the encoded window at rising temperatures until a result passes, or returns the last one's.
 
     openai-whisper's `decode_with_fallback`.
@@ -211,7 +147,7 @@ def _decode(
         )
         token = decoder.begin((yield Prompt(initial, decoder.rows)))
         while token is not None:
-            token = decoder.advance((yield Feed(token)))
+            token = decoder.advance((yield Feed((token,)))[0])
         result = decoder.result()
         if attempt == last_attempt or not needs_fallback(result, options):
             return result
