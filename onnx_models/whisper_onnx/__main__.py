@@ -39,7 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("checkpoint", type=Path, help="an OpenAI .pt file, or a folder with safetensors")
     build.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="must not exist")
     build.add_argument("--target", choices=list(TARGETS), default="cpu-fp32")
-    build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="how weights are stored")
+    build.add_argument(
+        "--weights",
+        choices=["exact", "fp32", "fp16"],
+        default="exact",
+        help="how weights of 32-bit targets are stored (default: fp16 where that loses nothing)",
+    )
     build.add_argument("--name", help="the model's name (default: the folder's)")
     build.add_argument("--licence", default="unknown", help="the licence of the weights")
     build.add_argument("--source", help="where the checkpoint came from")

@@ -12,19 +12,29 @@ import os
 import stat
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 from .dims import Dims
 from .errors import BundleError, BundleHashError
 from .manifest import MANIFEST, FileEntry, Manifest
+from .published import Heads
 
-__all__ = ["Bundle", "verify_bundle"]
+__all__ = ["Bundle", "GraphBytes", "verify_bundle"]
 
 _MAX_MANIFEST: Final = 1 << 20  # bytes; a manifest has about 1 kB
 _BLOCK: Final = 1 << 20  # bytes hashed at once when only the hash is wanted
 _ADVICE: Final = "install or build the model again"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBytes:
+    """A graph as onnxruntime takes it: the ONNX file, and the files of weights that it names."""
+
+    model: bytes
+    data: Mapping[str, bytearray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,13 @@ class Bundle:
 
     @property
     def graphs(self) -> Mapping[str, str]:
-        """Role (encoder, decoder) -> file name."""
+        """Role (one of manifest.ROLES) -> file name."""
         return self.manifest.graphs
+
+    @property
+    def alignment_heads(self) -> Heads:
+        """(layer, head) of the decoder's cross-attention heads that follow the audio."""
+        return self.manifest.alignment_heads
 
     @property
     def licence(self) -> str:
@@ -73,7 +88,7 @@ class Bundle:
     def source(self) -> str:
         return self.manifest.source
 
-    def read_bytes(self, name: str) -> bytes:
+    def read_bytes(self, name: str) -> bytearray:
         """The contents of a file that the manifest names.
 
         Raises BundleError for any other name, BundleHashError when the bytes read are not the manifest's.
@@ -83,15 +98,28 @@ class Bundle:
             raise BundleError(f"{MANIFEST} of {self.name} does not name {name!r}, so it is not read")
         with _open(self.folder, name) as file:
             self._check_size(name, entry, os.fstat(file.fileno()).st_size)
-            data = file.read(entry.size)
-        self._check_size(name, entry, len(data))
+            data = bytearray(entry.size)
+            done = 0
+            with memoryview(data) as view:
+                while count := file.readinto(view[done:]):
+                    done += count
+        self._check_size(name, entry, done)
         self._check_hash(name, entry, hashlib.sha256(data).hexdigest())
         return data
 
-    def read_graphs(self) -> dict[str, bytes]:
-        """The graphs' bytes by role, read and hashed in parallel threads. Raises as `read_bytes`."""
-        with ThreadPoolExecutor(max_workers=len(self.graphs)) as pool:
-            return dict(zip(self.graphs, pool.map(self.read_bytes, self.graphs.values()), strict=True))
+    def read_graph(self, role: str) -> GraphBytes:
+        """A graph and the files of its weights, read and hashed in parallel threads. Raises as
+        `read_bytes`.
+        """
+        names = (self.manifest.graphs[role], *self.manifest.data[role])
+        with ThreadPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:
+            graph, *data = pool.map(self.read_bytes, names)
+        return GraphBytes(bytes(graph), dict(zip(names[1:], data, strict=True)))
+
+    def size(self, role: str) -> int:
+        """Bytes of a graph with its weights."""
+        names = (self.manifest.graphs[role], *self.manifest.data[role])
+        return sum(self.manifest.files[name].size for name in names)
 
     @classmethod
     def _opened(cls, folder: Path) -> Self:
@@ -153,7 +181,7 @@ def _read_manifest(folder: Path) -> bytes:
     return data
 
 
-def _open(folder: Path, name: str) -> BinaryIO:
+def _open(folder: Path, name: str) -> BufferedReader:
     """Opens a regular file of the folder; a link, which could lead out of it, or a pipe is refused."""
     try:
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -36,7 +36,7 @@ __all__ = ["MANIFEST", "TARGETS", "FileEntry", "Manifest", "Target"]
 
 MANIFEST: Final = "model.toml"
 FORMAT: Final = 2
-ROLES: Final = ("encoder", "decoder")
+ROLES: Final = ("encoder", "decoder", "alignment")
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -80,7 +80,7 @@ class Manifest:
     licence: str
     created_by: str
     checkpoint_sha256: str
-    alignment_heads: Heads  # (layer, head), none twice
+    alignment_heads: Heads  # (layer, head), rising
     dims: Dims
     graphs: Mapping[str, str]  # role -> file name
     data: Mapping[str, tuple[str, ...]]  # role -> names of the files with its weights
@@ -112,11 +112,13 @@ class Manifest:
             dims = Dims.from_mapping(_typed(tree, "dims", dict, ""))
         except ValueError as error:
             raise BundleError(f"{MANIFEST}: [dims]: {error}; {_ADVICE}") from error
-        graphs, data = _typed(tree, "graphs", dict, ""), _typed(tree, "data", dict, "")
+        graphs, held = _typed(tree, "graphs", dict, ""), _typed(tree, "data", dict, "")
+        _check_uses(graphs, held, files)
         return cls(
             alignment_heads=_heads(_typed(tree, "alignment_heads", list, ""), dims),
             dims=dims,
-            **_used(graphs, data, files),
+            graphs=MappingProxyType({role: graphs[role] for role in ROLES}),
+            data=MappingProxyType({role: tuple(held[role]) for role in ROLES}),
             files=files,
             **texts,
         )
@@ -157,8 +159,8 @@ def _files(table: Mapping[str, Any]) -> Mapping[str, FileEntry]:
     return MappingProxyType(files)
 
 
-def _used(graphs: dict[str, Any], data: dict[str, Any], files: Mapping[str, FileEntry]) -> dict[str, Any]:
-    """The tables `graphs` and `data`, checked: together they name every listed file exactly once."""
+def _check_uses(graphs: Mapping[str, Any], data: Mapping[str, Any], files: Mapping[str, FileEntry]) -> None:
+    """The tables `graphs` and `data` together name every listed file exactly once."""
     _check_keys(graphs, ROLES, "graphs.")
     _check_keys(data, ROLES, "data.")
     unused = set(files)
@@ -173,10 +175,6 @@ def _used(graphs: dict[str, Any], data: dict[str, Any], files: Mapping[str, File
             unused.remove(name)
     if unused:
         raise BundleError(f"{MANIFEST}: nothing uses the file {min(unused)!r}; {_ADVICE}")
-    return {
-        "graphs": MappingProxyType({role: graphs[role] for role in ROLES}),
-        "data": MappingProxyType({role: tuple(data[role]) for role in ROLES}),
-    }
 
 
 def _heads(pairs: list[Any], dims: Dims) -> Heads:
@@ -190,8 +188,8 @@ def _heads(pairs: list[Any], dims: Dims) -> Heads:
             raise BundleError(
                 f"{MANIFEST}: alignment_heads holds {pair!r}, which is no [layer, head]; {_ADVICE}"
             )
-    if not heads or len(set(heads)) != len(heads):
-        raise BundleError(f"{MANIFEST}: alignment_heads is empty or names a head twice; {_ADVICE}")
+    if not heads or list(heads) != sorted(set(heads)):
+        raise BundleError(f"{MANIFEST}: alignment_heads is empty or not in rising order; {_ADVICE}")
     return heads
 
 

@@ -267,7 +267,7 @@ def load_graph(
     `name` is what an error calls it. Raises ProviderError when the provider does not run here, BundleError
     when the bytes are no graph that onnxruntime can load.
     """
-    return Graph(_session(GraphBytes(graph, {}), provider, threads, name))
+    return Graph(_session(GraphBytes(graph), provider, threads, name))
 
 
 class _Cache:
@@ -306,7 +306,11 @@ class _HostCopier:
 
     def __init__(self, caches: Mapping[str, _Cache], provider: str) -> None:
         # Positions are the third axis of a self-attention cache; audio is copied whole.
-        self._arrays = [(cache.array, name.startswith("self_")) for name, cache in caches.items()]
+        self._arrays = [
+            (cache.array, name.startswith("self_"))
+            for name, cache in caches.items()
+            if cache.array is not None
+        ]
 
     def copy(self, copy: Copy) -> None:
         for array, by_position in self._arrays:
@@ -327,7 +331,7 @@ class _DeviceCopier:
             from .copy_graph import copy_graph  # noqa: PLC0415  # imports onnx, which running models does without
 
             graph = copy_graph({name: cache.slot for name, cache in self._caches.items()})
-            self._session = _session(graph, self._provider, 1, "copying between slots")
+            self._session = _session(GraphBytes(graph), self._provider, 1, "copying between slots")
         binding = self._session.io_binding()
         for name, cache in self._caches.items():
             cache.bind_input(binding, name, copy.source, copy.source + 1)
@@ -357,8 +361,8 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
     # busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors; they are raised as well
-    # Named or not, the files of weights come from this table alone. Without one, onnxruntime would look for the
-    # files that a graph names in the current folder, where nothing vouches for them.
+    # Files of weights come from this table alone. Without one, onnxruntime would look for those that a graph
+    # names in the current folder, where nothing vouches for them.
     data = graph.data or {"-": bytearray(1)}
     options.add_external_initializers_from_files_in_memory(
         list(data), list(data.values()), [len(content) for content in data.values()]

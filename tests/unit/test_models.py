@@ -66,7 +66,9 @@ def test_a_model_is_described_by_its_manifest(tmp_path: Path, demo_bundle: Path)
     assert info.target == "cpu-fp32"
     assert info.multilingual
     assert info.sha256 == hashlib.sha256((demo_bundle / "model.toml").read_bytes()).hexdigest()
-    assert info.size == sum(path.stat().st_size for path in demo_bundle.glob("*.onnx"))
+    assert info.size == sum(
+        path.stat().st_size for path in demo_bundle.glob("*.*") if path.suffix in (".onnx", ".data")
+    )
 
 
 def test_an_unfinished_build_is_not_a_model(tmp_path: Path, demo_bundle: Path) -> None:

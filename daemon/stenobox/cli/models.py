@@ -34,7 +34,12 @@ def add_parser(subparsers: Any) -> None:
     build.add_argument(
         "--target", choices=TARGETS, default="cpu-fp32", help="what will run it (default: cpu-fp32)"
     )
-    build.add_argument("--weights", choices=("fp32", "fp16"), default="fp32", help="how weights are stored")
+    build.add_argument(
+        "--weights",
+        choices=("exact", "fp32", "fp16"),
+        default="exact",
+        help="how weights of 32-bit targets are stored (default: fp16 where that loses nothing)",
+    )
     build.add_argument("--licence", default="unknown", help="the checkpoint's licence, for the manifest")
     build.add_argument("--source", help="where the checkpoint came from, for the manifest")
     build.add_argument(

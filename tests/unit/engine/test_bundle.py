@@ -48,7 +48,7 @@ def test_a_bundle_says_what_it_is_and_its_hash_stands_for_every_byte(folder: Pat
     )
     assert bundle.dims == SMALL
     assert bundle.sha256 == hashlib.sha256((folder / "model.toml").read_bytes()).hexdigest()
-    assert {path.name for path in folder.iterdir()} == {"model.toml", *bundle.graphs.values()}
+    assert {path.name for path in folder.iterdir()} == {"model.toml", *bundle.manifest.files}
     for name, entry in bundle.manifest.files.items():
         assert entry.sha256 == hashlib.sha256((folder / name).read_bytes()).hexdigest()
     assert verify_bundle(folder) == []
@@ -111,7 +111,9 @@ def test_a_target_that_is_not_known_is_refused_with_those_that_are(checkpoint: P
 # --- what was changed ---
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx"])
+@pytest.mark.parametrize(
+    "name", ["encoder.onnx", "encoder.data", "decoder.onnx", "decoder.data", "alignment.onnx"]
+)
 @pytest.mark.parametrize("where", [0, 0.5, -1])
 def test_one_flipped_bit_anywhere_stops_the_bundle_and_names_the_file(
     folder: Path, name: str, where: float
@@ -129,7 +131,7 @@ def test_one_flipped_bit_anywhere_stops_the_bundle_and_names_the_file(
         with pytest.raises(BundleHashError):
             bundle.read_bytes(name)
         with pytest.raises(BundleHashError):
-            bundle.read_graphs()
+            bundle.read_graph(name.partition(".")[0])
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b""])
@@ -145,7 +147,9 @@ def test_read_bytes_returns_the_files_bytes_and_refuses_every_other_name(folder:
     bundle = Bundle.load(folder)
     (folder / "extra.onnx").write_bytes(b"not in the manifest")
     assert bundle.read_bytes("encoder.onnx") == (folder / "encoder.onnx").read_bytes()
-    assert bundle.read_graphs().keys() == {"encoder", "decoder"}
+    graph = bundle.read_graph("encoder")
+    assert graph.model == (folder / "encoder.onnx").read_bytes()
+    assert graph.data == {"encoder.data": (folder / "encoder.data").read_bytes()}
     for name in ("extra.onnx", "model.toml", "../model/encoder.onnx", str(folder / "encoder.onnx"), ""):
         with pytest.raises(BundleError, match="does not name"):
             bundle.read_bytes(name)
@@ -205,7 +209,8 @@ MANIFESTS: dict[str, tuple[Callable[[str], str], str]] = {
     "not text": (lambda text: text + "\udcff", "is not TOML"),
     "nested too deeply": (lambda text: "format = " + "[" * 5000, "is not TOML"),
     "empty": (lambda text: "", "format None"),
-    "a later format": (lambda text: text.replace("format = 1", "format = 2"), "update the program"),
+    "an earlier format": (lambda text: text.replace("format = 2", "format = 1"), "build the model again"),
+    "a later format": (lambda text: text.replace("format = 2", "format = 3"), "update the program"),
     "an unknown key": (lambda text: "colour = 1\n" + text, "unknown key colour"),
     "an unknown key of a file": (lambda text: text + "mode = 7\n", 'files."encoder.onnx".mode'),
     "an unknown role": (lambda text: text.replace("[graphs]", '[graphs]\nlm = "x"'), "graphs.lm"),
@@ -213,11 +218,33 @@ MANIFESTS: dict[str, tuple[Callable[[str], str], str]] = {
     "no files": (lambda text: text.partition("[files")[0], "files is missing"),
     "an empty name": (lambda text: text.replace('name = "model"', 'name = " "'), "name is empty"),
     "a number for a name": (lambda text: text.replace('name = "model"', "name = 7"), "name is not a text"),
-    "an unknown target": (lambda text: text.replace("cpu-fp32", "npu-fp4"), "knows cpu-fp32, cpu-int8, cuda-fp16"),
+    "an unknown target": (
+        lambda text: text.replace("cpu-fp32", "npu-fp4"),
+        "knows cpu-fp32, cpu-int8, cuda-fp16",
+    ),
     "a graph not listed": (
         lambda text: text.replace('encoder = "encoder.onnx"', 'encoder = "x"'),
         "graphs.encoder",
     ),
+    "weights not listed": (lambda text: text.replace('["encoder.data"]', '["x"]'), "data.encoder"),
+    "weights that are no list": (
+        lambda text: text.replace('["encoder.data"]', '"encoder.data"'),
+        "not a list",
+    ),
+    "weights used twice": (
+        lambda text: text.replace('["encoder.data"]', '["decoder.data"]'),
+        "a use already",
+    ),
+    "a file without a use": (lambda text: text.replace('["encoder.data"]', "[]"), "nothing uses"),
+    "a head that is not there": (lambda text: text.replace("[[1, 0]", "[[2, 0]"), "alignment_heads holds"),
+    "a head that is no pair": (lambda text: text.replace("[[1, 0]", "[[1, 0, 0]"), "alignment_heads holds"),
+    "a head that is a truth value": (
+        lambda text: text.replace("[1, 0]", "[true, 0]"),
+        "alignment_heads holds",
+    ),
+    "heads out of order": (lambda text: text.replace("[1, 0], [1, 1]", "[1, 1], [1, 0]"), "rising order"),
+    "a head twice": (lambda text: text.replace("[[1, 0]", "[[1, 0], [1, 0]"), "not in rising order"),
+    "no heads": (lambda text: text.replace("[[1, 0], [1, 1]]", "[]"), "alignment_heads is empty"),
     "a text for a size": (lambda text: text.replace("size = ", "size = '7' #"), "size is not a whole number"),
     "a negative size": (lambda text: text.replace("size = ", "size = -"), "impossible value"),
     "a short hash": (lambda text: text.replace('sha256 = "', 'sha256 = "0'), "impossible value"),

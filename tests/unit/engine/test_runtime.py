@@ -312,7 +312,7 @@ def test_a_graph_changed_after_the_bundle_was_opened_is_not_run(checkpoint: Path
 def test_graphs_that_do_not_fit_the_manifest_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     opened = build(checkpoint, tmp_path / "model", weights="fp16")
     manifest = opened.folder / "model.toml"
-    manifest.write_text(manifest.read_text().replace("n_text_head = 2", "n_text_head = 1"))
+    manifest.write_text(manifest.read_text().replace("n_text_head = 2", "n_text_head = 4"))
     with pytest.raises(BundleError, match="do not fit the dimensions"):
         Runtime(Bundle.load(opened.folder), provider="cpu", slots=1)
 
