@@ -25,9 +25,10 @@ if TYPE_CHECKING:
         ProviderError,
         WhisperError,
     )
-    from .longform import Segment, Transcription
     from .model import WhisperModel
     from .options import TranscribeOptions
+    from .transcription import Segment, Transcription, Word
+    from .vad_options import VadOptions
 
 __all__ = [
     "AudioError",
@@ -43,8 +44,10 @@ __all__ = [
     "Task",
     "TranscribeOptions",
     "Transcription",
+    "VadOptions",
     "WhisperError",
     "WhisperModel",
+    "Word",
 ]
 
 _HOMES: Final = {
@@ -59,9 +62,10 @@ _HOMES: Final = {
         "ProviderError",
         "WhisperError",
     ),
-    "longform": ("Segment", "Transcription"),
+    "transcription": ("Segment", "Transcription", "Word"),
     "model": ("WhisperModel",),
     "options": ("TranscribeOptions",),
+    "vad_options": ("VadOptions",),
 }
 
 

@@ -16,11 +16,12 @@ from .bundle import Bundle
 from .dims import N_FRAMES, Dims
 from .errors import OptionsError, ProviderError
 from .features import LogMel
-from .longform import Transcription
 from .options import TranscribeOptions
 from .runtime import Runtime
 from .search import language_probabilities
 from .tokenizer import Tokenizer
+from .transcription import Transcription
+from .vad import Detectors
 
 Audio = NDArray[np.floating]
 
@@ -47,6 +48,7 @@ class WhisperModel:
         self.bundle = folder if isinstance(folder, Bundle) else Bundle.load(Path(folder))
         self.provider = _provider(self.bundle.target, provider)
         self.runtime = Runtime(self.bundle, provider=self.provider, slots=slots, threads=threads)
+        self.detectors = Detectors()
         self._tokenizers: dict[tuple[str | None, str | None], Tokenizer] = {}
 
     @property

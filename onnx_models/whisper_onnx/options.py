@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from .clips import clip_points
 from .dims import CHUNK_LENGTH, LANGUAGE_CODES, LANGUAGES
 from .errors import OptionsError
 from .punctuation import APPENDED, PREPENDED
+from .vad_options import VadOptions
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -39,6 +40,12 @@ class TranscribeOptions:
         last end defaults to the recording's
     hallucination_silence_threshold: with `word_timestamps`, silence longer than this many seconds is skipped
         where what was heard next to it is probably made up; None never does
+    mode: "sequential", openai-whisper's algorithm, in which each window goes on where the text of the one
+        before ends; or "batched": speech is detected first, cut at pauses and packed into windows, which are
+        decoded side by side, faster and without knowing of each other. There the initial prompt is every
+        window's, `condition_on_previous_text` has no effect, and the hallucination rule does not exist.
+    vad_parameters: of the batched mode, what counts as speech
+    chunk_length: of the batched mode, the longest window in seconds
     seed: of the random numbers used above temperature 0 (numpy's, hence not openai-whisper's samples). Each
         window draws from a generator of its own, so a result depends neither on what else runs nor on
         resuming.
@@ -64,6 +71,9 @@ class TranscribeOptions:
     append_punctuations: str = APPENDED
     clip_timestamps: str | tuple[float, ...] = "0"
     hallucination_silence_threshold: float | None = None
+    mode: Literal["sequential", "batched"] = "sequential"
+    vad_parameters: VadOptions = field(default_factory=VadOptions)
+    chunk_length: float = float(CHUNK_LENGTH)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,14 +82,15 @@ class TranscribeOptions:
         if self.task not in ("transcribe", "translate"):
             raise OptionsError("task", f"expected 'transcribe' or 'translate', got {self.task!r}")
         object.__setattr__(self, "temperature", _temperatures(self.temperature))
-        for field in ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"):
-            _number(field, getattr(self, field), -math.inf, math.inf)
+        for name in ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"):
+            _number(name, getattr(self, name), -math.inf, math.inf)
         _number("max_initial_timestamp", self.max_initial_timestamp, 0.0, CHUNK_LENGTH)
         _number("hallucination_silence_threshold", self.hallucination_silence_threshold, 0.0, math.inf)
         object.__setattr__(self, "clip_timestamps", _clips(self.clip_timestamps))
-        for field in ("prepend_punctuations", "append_punctuations"):
-            if not isinstance(getattr(self, field), str):
-                raise OptionsError(field, "expected a text of punctuation marks")
+        for name in ("prepend_punctuations", "append_punctuations"):
+            if not isinstance(getattr(self, name), str):
+                raise OptionsError(name, "expected a text of punctuation marks")
+        self._check_mode()
         for flag in fields(self):
             if flag.type == "bool" and not isinstance(getattr(self, flag.name), bool):
                 raise OptionsError(flag.name, f"expected true or false, got {getattr(self, flag.name)!r}")
@@ -88,6 +99,15 @@ class TranscribeOptions:
         self.suppressed()
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
             raise OptionsError("seed", f"expected an integer from 0 to 2**63 - 1, got {self.seed!r}")
+
+    def _check_mode(self) -> None:
+        if self.mode not in ("sequential", "batched"):
+            raise OptionsError("mode", f"expected 'sequential' or 'batched', got {self.mode!r}")
+        if not isinstance(self.vad_parameters, VadOptions):
+            raise OptionsError("vad_parameters", f"expected VadOptions, got {self.vad_parameters!r}")
+        _required("chunk_length", self.chunk_length, 5.0, CHUNK_LENGTH)
+        if self.mode == "batched" and self.hallucination_silence_threshold is not None:
+            raise OptionsError("hallucination_silence_threshold", "the batched mode has no such rule")
 
     def suppressed(self) -> tuple[int, ...]:
         """`suppress_tokens` as ids, of which -1 stands for the non-speech symbols; empty for none."""

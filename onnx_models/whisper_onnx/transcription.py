@@ -66,9 +66,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """The transcript of one recording; `duration` in seconds, `language` as a code."""
+    """The transcript of one recording; `duration` in seconds, `language` as a code.
+
+    `speech_detector` is what cut it into windows in the batched mode, "silero" or "energy"; else None.
+    """
 
     language: str
     text: str
     segments: tuple[Segment, ...]
     duration: float
+    speech_detector: str | None = None
