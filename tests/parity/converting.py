@@ -1,4 +1,4 @@
-"""A case's weights as transformers and faster-whisper want them: safetensors, CTranslate2 files, a tokenizer."""
+"""A case's weights as transformers and faster-whisper want them, and the tokenizer that both read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ctranslate2_folder(case: Case, kind: Literal["float32", "int8"]) -> Path:
         tokenizer = tokenizers.Tokenizer.from_file(str(source / "tokenizer.json"))
         with torch.no_grad():
             spec = ct2.WhisperLoader().get_model_spec(model)
-            # The published vocabulary's id 50256 is the empty token, by which CTranslate2 knows the languages.
+            # Id 50256 is the empty token, by which CTranslate2 tells a multilingual model.
             names = [tokenizer.id_to_token(i) for i in range(case.dims.n_vocab)]
             spec.register_vocabulary(names)
             generation = _generation(case.dims)

@@ -52,7 +52,9 @@ class FasterWhisper:
 
 
 def _segment(segment: Any) -> Segment:
-    words = tuple(Word(w.word, float(w.start), float(w.end), float(w.probability)) for w in segment.words or ())
+    words = tuple(
+        Word(w.word, float(w.start), float(w.end), float(w.probability)) for w in segment.words or ()
+    )
     return Segment(
         seek=segment.seek,
         start=float(segment.start),

@@ -52,9 +52,7 @@ class OpenAiWhisper:
 
     def decode(self, mel: Floats, **options: Any) -> whisper.DecodingResult:
         """One window, (n_mels, 3000), by its `decode`."""
-        return self.model.decode(
-            torch.from_numpy(mel), whisper.DecodingOptions(fp16=False, **options)
-        )
+        return self.model.decode(torch.from_numpy(mel), whisper.DecodingOptions(fp16=False, **options))
 
     def transcribe(self, audio: Floats, **options: Any) -> Transcript:
         """Its `transcribe`. It keeps segments without text or length with both emptied; they are left out."""

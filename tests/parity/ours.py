@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from parity.answers import Segment, Transcript, Word
 from whisper_onnx import WhisperModel
 
-__all__ = ["Ours"]
+__all__ = ["Ours", "segment_of"]
 
 Floats = NDArray[np.float32]
 
@@ -37,16 +37,31 @@ class Ours:
             rows.extend(runtime.step([0], [token]))
         return np.stack(rows)
 
+    def free_running(self, mel: Floats, prompt: Sequence[int], count: int, never: Sequence[int]) -> list[int]:
+        """The first `count` greedy tokens after the prompt, none of them one of `never`."""
+        runtime = self.model.runtime
+        runtime.encode([0], mel)
+        row = runtime.prompt(0, prompt, rows=[len(prompt) - 1])[0]
+        tokens: list[int] = []
+        while len(tokens) < count:
+            row[list(never)] = -np.inf
+            tokens.append(int(row.argmax()))
+            if len(tokens) < count:
+                row = runtime.step([0], tokens[-1:])[0]
+        return tokens
+
     def transcribe(self, audio: Floats, **options: Any) -> Transcript:
         begun = time.monotonic()
         result = self.model.transcribe(audio, **options)
         took = time.monotonic() - begun
-        return Transcript(tuple(_segment(segment) for segment in result.segments), result.text, took)
+        return Transcript(tuple(segment_of(segment) for segment in result.segments), result.text, took)
 
 
-def _segment(segment: Any) -> Segment:
+def segment_of(segment: Any) -> Segment:
+    """A segment of our engine's in the common form."""
     words = tuple(
-        Word(word.word, word.start, word.end, word.probability) for word in getattr(segment, "words", None) or ()
+        Word(word.word, word.start, word.end, word.probability)
+        for word in getattr(segment, "words", None) or ()
     )
     return Segment(
         seek=segment.seek,

@@ -41,6 +41,11 @@ class Recording:
         return self.samples.astype(np.float32) / np.float32(32768.0)
 
     @property
+    def text(self) -> str:
+        """Everything that is said."""
+        return " ".join(self.sentences)
+
+    @property
     def seconds(self) -> float:
         return len(self.samples) / RATE
 
@@ -86,9 +91,7 @@ def _sentences() -> list[Sentence]:
     return found
 
 
-def _placed(
-    name: str, seconds: float, seed: int, sentences: list[Sentence], *, clean: bool
-) -> Recording:
+def _placed(name: str, seconds: float, seed: int, sentences: list[Sentence], *, clean: bool) -> Recording:
     draw = random.Random(f"{name}-{seed}")
     track = np.zeros(round(seconds * RATE))
     said, at, count = [], 0, 0

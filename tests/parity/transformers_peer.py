@@ -51,7 +51,6 @@ class Transformers:
             **spoken,
         )
         end = self.model.generation_config.eos_token_id
-        first = 4 if self._is_multilingual else 2
         return [int(token) for token in ids[0] if token != end]
 
     @property

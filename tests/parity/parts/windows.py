@@ -1,0 +1,109 @@
+"""One window decoded: token ids, mean log probability and no-speech probability, greedy and beam.
+
+A model of random weights rambles, so only its first window is compared: whole without timestamps, and with
+timestamps the segments that the window gives, which leave out an unfinished tail; its mean log probability
+covers that tail too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from parity.answers import Segment
+from parity.ours import segment_of
+from parity.rows import Lines, Row
+from parity.setup import Engines
+from whisper_onnx import Batcher, Progress, Task, TranscribeOptions
+
+__all__ = ["windows"]
+
+_SEARCHES: dict[str, dict[str, Any]] = {"greedy": {}, "beam 5": {"beam_size": 5}}
+_WINDOW = 30 * 16_000  # samples
+_PEERS_WINDOWS = 4
+
+
+def windows(engines: Engines) -> Iterator[Row]:
+    """Both searches of the first window, with and without timestamps."""
+    for search, options in _SEARCHES.items():
+        for stamped in (False, True):
+            how = f"{search}, {'with' if stamped else 'no'} timestamps"
+
+            def rows(options: dict[str, Any] = options, stamped: bool = stamped, how: str = how) -> list[Row]:
+                return _first_window(engines, how, {**options, "without_timestamps": not stamped})
+
+            yield from _lines(engines).attempt(how, rows)
+        if engines.case.trained:
+            yield _transformers(engines, search, options)
+
+
+def _first_window(engines: Engines, how: str, options: dict[str, Any]) -> list[Row]:
+    audio = engines.setup.speech.audio[:_WINDOW]
+    mel = engines.openai.log_mel(audio)[:, :3000]
+    theirs = engines.openai.decode(np.ascontiguousarray(mel), language="en", **options)
+    ours = _window_of_ours(engines, audio, options)
+    tokens = [token for segment in ours for token in segment.tokens]
+    expected = theirs.tokens if options["without_timestamps"] else theirs.tokens[: len(tokens)]
+    lines = _lines(engines)
+    rows = [
+        lines.promised(
+            f"token ids, {how}",
+            promise="identical",
+            measured=f"{_agreeing(tokens, expected)} of {len(expected)}",
+            held=bool(tokens) and tokens == expected,
+            details=() if tokens == expected else (f"ours {tokens}", f"theirs {expected}"),
+        )
+    ]
+    pairs = (
+        ("mean log probability", ours[0].avg_logprob, theirs.avg_logprob),
+        ("no-speech probability", ours[0].no_speech_prob, theirs.no_speech_prob),
+    )
+    for what, mine, other in pairs:
+        rows.append(lines.bounded(f"{what}, {how}", abs(mine - other), bound=1e-4))
+    return rows
+
+
+def _lines(engines: Engines) -> Lines:
+    return Lines("window", engines.case.name, "openai-whisper")
+
+
+def _window_of_ours(engines: Engines, audio: np.ndarray, options: dict[str, Any]) -> tuple[Segment, ...]:
+    """The segments of the first window: the task is called off when it has told of them."""
+    told: list[Progress] = []
+    batcher = Batcher(engines.ours.model, engines.ours.model.runtime.slots)
+    chosen = TranscribeOptions(temperature=(0.0,), no_speech_threshold=None, language="en", **options)
+
+    def on_progress(progress: Progress) -> None:
+        told.append(progress)
+        batcher.cancel(task)
+
+    task = Task(audio, chosen, on_progress=on_progress)
+    batcher.add(task)
+    batcher.run()
+    return tuple(segment_of(segment) for segment in told[0].new_segments)
+
+
+def _transformers(engines: Engines, search: str, options: dict[str, Any]) -> Row:
+    """transformers' tokens of some windows of speech. It counts the length of a beam's text otherwise."""
+    mel = engines.openai.log_mel(engines.setup.medium.audio)
+    agreed, total = 0, 0
+    for index in range(_PEERS_WINDOWS):
+        window = np.ascontiguousarray(mel[:, index * 3000 : (index + 1) * 3000])
+        expected = engines.openai.decode(window, language="en", **options).tokens
+        given = engines.transformers.decode(window, beams=options.get("beam_size", 1))
+        agreed += expected == given
+        total += 1
+    return Lines("window", engines.case.name, "transformers").promised(
+        f"token ids of {total} windows, {search}",
+        promise="identical",
+        measured=f"{agreed} of {total} windows",
+        held=agreed == total,
+    )
+
+
+def _agreeing(ours: list[int], theirs: list[int]) -> int:
+    """Tokens before the first that differs."""
+    pairs = zip(ours, theirs, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ours), len(theirs)))
