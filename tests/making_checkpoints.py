@@ -1,4 +1,8 @@
-"""Checkpoints for tests, written without torch: OpenAI's `.pt` and Hugging Face folders, good and bad."""
+"""Checkpoints for tests, written without torch: OpenAI's `.pt` in both of torch's formats, and Hugging Face
+folders; good and bad.
+
+That torch and transformers write the same is held by tests/parity/check_checkpoints.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ from safetensors.numpy import save_file
 from golden.scrambled import scrambled
 from whisper_onnx.checkpoint import expected_shapes
 from whisper_onnx.dims import Dims
+from whisper_onnx.tokenizer import load_vocabulary
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -33,6 +38,46 @@ SMALL = Dims(
     n_text_head=2,
     n_text_layer=2,
 )
+
+
+def _official(n_mels: int, state: int, encoder: int, n_vocab: int, decoder: int) -> Dims:
+    heads = state // 64
+    return Dims(n_mels, 1500, state, heads, encoder, n_vocab, 448, state, heads, decoder)
+
+
+ENGLISH, MULTILINGUAL, WITH_CANTONESE = 51864, 51865, 51866
+
+# Every published model (openai-whisper's model card; distil-whisper's config.json files).
+OFFICIAL = {
+    "tiny": _official(80, 384, 4, MULTILINGUAL, 4),
+    "tiny.en": _official(80, 384, 4, ENGLISH, 4),
+    "base": _official(80, 512, 6, MULTILINGUAL, 6),
+    "base.en": _official(80, 512, 6, ENGLISH, 6),
+    "small": _official(80, 768, 12, MULTILINGUAL, 12),
+    "small.en": _official(80, 768, 12, ENGLISH, 12),
+    "medium": _official(80, 1024, 24, MULTILINGUAL, 24),
+    "medium.en": _official(80, 1024, 24, ENGLISH, 24),
+    "large-v1": _official(80, 1280, 32, MULTILINGUAL, 32),
+    "large-v2": _official(80, 1280, 32, MULTILINGUAL, 32),
+    "large-v3": _official(128, 1280, 32, WITH_CANTONESE, 32),
+    "turbo": _official(128, 1280, 32, WITH_CANTONESE, 4),
+    "distil-small.en": _official(80, 768, 12, ENGLISH, 4),
+    "distil-medium.en": _official(80, 1024, 24, ENGLISH, 2),
+    "distil-large-v2": _official(80, 1280, 32, MULTILINGUAL, 2),
+    "distil-large-v3": _official(128, 1280, 32, WITH_CANTONESE, 2),
+    "distil-large-v3.5": _official(128, 1280, 32, WITH_CANTONESE, 2),
+}
+
+# One small model of each family: its vocabulary, its mel bands, and layers that differ where the family's do.
+FAMILIES = {
+    "multilingual": _official(80, 128, 2, MULTILINGUAL, 2),
+    "english": _official(80, 128, 2, ENGLISH, 2),
+    "large-v3": _official(128, 128, 2, WITH_CANTONESE, 2),
+    "turbo": _official(128, 128, 3, WITH_CANTONESE, 2),
+    "distilled": _official(80, 128, 3, MULTILINGUAL, 1),
+    "distilled english": _official(80, 128, 3, ENGLISH, 1),
+    "distilled large-v3": _official(128, 128, 3, WITH_CANTONESE, 1),
+}
 
 
 def tensors(dims: Dims, dtype: Any = np.float32) -> dict[str, NDArray[Any]]:
@@ -87,6 +132,23 @@ def config(dims: Dims) -> dict[str, Any]:
     values = {theirs: getattr(dims, ours) for ours, theirs in _CONFIG.items()}
     ffn = 4 * dims.n_audio_state
     return {"model_type": "whisper", "encoder_ffn_dim": ffn, "decoder_ffn_dim": ffn, **values}
+
+
+def byte_letters() -> dict[int, str]:
+    """The character that stands for each byte in a byte-level vocabulary: itself, or one from U+0100 on."""
+    shown = {b for b in range(256) if chr(b).isprintable() and not chr(b).isspace()} - {0xAD}
+    hidden = [b for b in range(256) if b not in shown]
+    return {b: chr(b) for b in shown} | {b: chr(256 + i) for i, b in enumerate(hidden)}
+
+
+def tokenizer_json(dims: Dims) -> dict[str, Any]:
+    """What Hugging Face's tokenizer.json says of the vocabulary of these dimensions."""
+    name: Literal["multilingual", "gpt2"] = "multilingual" if dims.is_multilingual else "gpt2"
+    vocabulary = load_vocabulary(name, dims.num_languages)
+    letters = byte_letters()
+    texts = {"".join(letters[b] for b in piece): rank for piece, rank in vocabulary.ranks.items()}
+    added = [{"id": rank, "content": text, "special": True} for text, rank in vocabulary.special.items()]
+    return {"version": "1.0", "added_tokens": added, "model": {"type": "BPE", "vocab": texts, "merges": []}}
 
 
 def hugging_face_folder(folder: Path, dims: Dims, values: Tensors, *, shards: int = 1) -> Path:
@@ -159,17 +221,19 @@ def _opcodes(value: Any) -> bytes:  # noqa: PLR0911  # one return for each kind 
             return _opcodes(value.identity) + b"Q"
         case bool():
             return b"\x88" if value else b"\x89"
+        case None:
+            return b"N"
+        case int() if abs(value) < 1 << 31:
+            return b"J" + struct.pack("<i", value)
         case int():
-            return (
-                b"J" + struct.pack("<i", value)
-                if abs(value) < 1 << 31
-                else b"\x8a\x08" + struct.pack("<q", value)
-            )
+            return b"\x8a\x0a" + value.to_bytes(10, "little", signed=True)
         case str():
             encoded = value.encode()
             return b"X" + struct.pack("<I", len(encoded)) + encoded
         case tuple():
             return b"(" + b"".join(map(_opcodes, value)) + b"t"
+        case list():
+            return b"](" + b"".join(map(_opcodes, value)) + b"e"
         case dict():
             return b"}(" + b"".join(_opcodes(k) + _opcodes(v) for k, v in value.items()) + b"u"
     raise TypeError(type(value))
@@ -183,9 +247,21 @@ STORAGES = {
 }
 
 
-def tensor(key: str, array: NDArray[Any], *, shape: Any = None, strides: Any = None, offset: int = 0) -> Call:
-    """torch's description of a tensor over the stored data `key`; uint16 stands for bfloat16."""
-    storage = Persistent(("storage", Global("torch", STORAGES[array.dtype.name]), key, "cpu", array.size))
+def tensor(
+    key: str,
+    array: NDArray[Any],
+    *,
+    shape: Any = None,
+    strides: Any = None,
+    offset: int = 0,
+    view: tuple[Any, ...] = (),
+) -> Call:
+    """torch's description of a tensor over the stored data `key`; uint16 stands for bfloat16.
+
+    `view`: the sixth part of a storage's identity in the old format, `(None,)` or a view of the storage.
+    """
+    kind = Global("torch", STORAGES[array.dtype.name])
+    storage = Persistent(("storage", kind, key, "cpu", array.size, *view))
     shape = tuple(array.shape) if shape is None else shape
     strides = tuple(s // array.itemsize for s in array.strides) if strides is None else strides
     no_hooks = Call(Global("collections", "OrderedDict"), ())
@@ -194,10 +270,12 @@ def tensor(key: str, array: NDArray[Any], *, shape: Any = None, strides: Any = N
     )
 
 
-def openai_tree(dims: Dims | Mapping[str, Any], values: Tensors) -> dict[str, Any]:
+def openai_tree(
+    dims: Dims | Mapping[str, Any], values: Tensors, *, view: tuple[Any, ...] = ()
+) -> dict[str, Any]:
     """What `torch.save` is given for a Whisper checkpoint."""
     described = dims.to_dict() if isinstance(dims, Dims) else dict(dims)
-    state = {name: tensor(str(key), array) for key, (name, array) in enumerate(values.items())}
+    state = {name: tensor(str(key), array, view=view) for key, (name, array) in enumerate(values.items())}
     return {"dims": described, "model_state_dict": state}
 
 
@@ -209,14 +287,41 @@ def openai_file(
     pickle: bytes | None = None,
     compression: int = zipfile.ZIP_STORED,
     extra: Mapping[str, bytes] | None = None,
+    byteorder: str = "little",
 ) -> Path:
     """Writes a `.pt` as `torch.save` does; `pickle` replaces its object tree, `extra` adds entries."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("model/data.pkl", pickle or pickled(openai_tree(dims, values)))
-        archive.writestr("model/byteorder", "little")
+        archive.writestr("model/byteorder", byteorder)
         for key, array in enumerate(values.values()):
             archive.writestr(f"model/data/{key}", np.ascontiguousarray(array).tobytes())
         archive.writestr("model/version", "3\n")
         for name, data in (extra or {}).items():
             archive.writestr(f"model/{name}", data)
+    return path
+
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+
+
+def legacy_file(
+    path: Path,
+    dims: Dims | Mapping[str, Any],
+    values: Tensors,
+    *,
+    pickle: bytes | None = None,
+    system: Mapping[str, Any] = SYSTEM,
+    keys: list[str] | None = None,
+) -> Path:
+    """Writes a `.pt` in torch's format before its zip format; the storages follow in the order of `keys`."""
+    arrays = {str(key): np.ascontiguousarray(array) for key, array in enumerate(values.values())}
+    keys = sorted(arrays) if keys is None else keys
+    with path.open("wb") as file:
+        for value in (LEGACY_MAGIC, 1001, dict(system)):
+            file.write(pickled(value))
+        file.write(pickle or pickled(openai_tree(dims, values, view=(None,))))
+        file.write(pickled(keys))
+        for key in keys:
+            file.write(struct.pack("<q", arrays[key].size) + arrays[key].tobytes())
     return path

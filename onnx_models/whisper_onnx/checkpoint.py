@@ -1,8 +1,9 @@
-"""Reads a Whisper checkpoint into named arrays, without torch and without running anything it contains.
+"""Reads a Whisper checkpoint as named arrays, without torch and without running anything it contains.
 
-Two formats: openai-whisper's `.pt` (torch's zip format, `torch_zip.py`) and a Hugging Face folder with
-`config.json` and `*.safetensors` (`hf_folder.py`). Both are described first (names, shapes, places), checked
-against the model's dimensions, and only then read, so that a false or damaged file never costs memory.
+openai-whisper's `.pt` in torch's zip format (`torch_zip.py`) and in the one before it (`torch_legacy.py`),
+and Hugging Face folders with `config.json` and `*.safetensors` (`hf_folder.py`). Each is described first
+(names, shapes, places), checked against the model's dimensions, and only then read, one tensor at a time, so
+that a false or damaged file never costs memory and a sound one never more than its largest tensor.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dims import Dims
+from .dims import N_VOCAB_ENGLISH, Dims
 from .errors import CheckpointError
 from .held_file import HeldFile
 from .published import ALIGNMENT_HEADS, Heads, default_heads, fits
 
 __all__ = ["Checkpoint", "expected_shapes", "read_checkpoint"]
+
+
+_MAX_DIMS: Final = 64  # entries of a `dims` dictionary; there should be ten
 
 
 class StoredTensor(Protocol):
@@ -130,14 +134,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Everything but the values is read and checked here; those are when `Checkpoint.tensors` is asked for them.
     Raises CheckpointError when it is neither, damaged, unsafe, or does not fit its own dimensions.
     """
-    from . import hf_folder, torch_zip  # noqa: PLC0415  # they import this module's names
+    from . import hf_folder  # noqa: PLC0415  # it imports this module's names
 
     try:
         with ExitStack() as stack:
             if path.is_dir():
                 kind, described = "Hugging Face safetensors", hf_folder.described(path, stack)
             else:
-                kind, described = "OpenAI checkpoint", torch_zip.described(path, stack)
+                kind, described = "OpenAI checkpoint", _openai(path, stack)
             _check(described)
             stack.pop_all()  # from here on the Checkpoint closes them
     except OSError as error:
@@ -150,6 +154,46 @@ def read_checkpoint(path: Path) -> Checkpoint:
         _held=described.files,
         _own_heads=described.alignment_heads,
     )
+
+
+def _openai(path: Path, stack: ExitStack) -> Described:
+    """The `.pt` file at `path`, in whichever of torch's two formats it begins like."""
+    from . import torch_legacy, torch_zip  # noqa: PLC0415  # they import this module's names
+
+    file = HeldFile.open(path)
+    stack.callback(file.close)
+    head = file.read(0, min(file.size, 9))
+    if head.startswith(torch_zip.MAGIC):
+        return torch_zip.described(file)
+    if head.startswith(torch_legacy.MAGIC):
+        return torch_legacy.described(file)
+    if head[8:] == b"{":
+        raise CheckpointError(f"{path.name} is a safetensors file alone; give its folder with config.json")
+    raise CheckpointError(
+        f"{path.name} is not a torch checkpoint, neither of the current nor of the old format; if it should "
+        "be one, download it again"
+    )
+
+
+def dims_of(values: Mapping[Any, object], where: str) -> Dims:
+    """Dims from what a file says. Raises CheckpointError, whatever the values are, and says `where`."""
+    if not all(isinstance(name, str) for name in values) or len(values) > _MAX_DIMS:
+        raise CheckpointError(f"{where}: the dimensions are not those of a Whisper model")
+    for name, value in values.items():
+        if type(value) is not int or abs(value) >= 1 << 63:  # the message must not hold what could be huge
+            raise CheckpointError(
+                f"{where}: {name[:40]} is {'missing' if value is None else 'not a usable number'}"
+            )
+    try:
+        dims = Dims.from_mapping({name[:40]: value for name, value in values.items()})
+    except ValueError as error:
+        raise CheckpointError(f"{where}: {error}") from error
+    if dims.n_vocab > N_VOCAB_ENGLISH + 2:
+        raise CheckpointError(
+            f"{where}: n_vocab is {dims.n_vocab}, but Whisper's vocabularies have {N_VOCAB_ENGLISH} to "
+            f"{N_VOCAB_ENGLISH + 2} tokens; a model with added tokens is not read"
+        )
+    return dims
 
 
 def _check(described: Described) -> None:

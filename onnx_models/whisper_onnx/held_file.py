@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import stat
 import weakref
 from pathlib import Path
@@ -14,6 +16,8 @@ from .errors import CheckpointError
 __all__ = ["HeldFile"]
 
 _CHUNK: Final = 1 << 20  # bytes hashed at a time
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a FIFO must not wait for its writer
+_CACHED: Final = re.compile(r"\.\./\.\./blobs/[0-9a-f]{40,64}")
 
 
 class HeldFile:
@@ -38,7 +42,27 @@ class HeldFile:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens `path`. Raises OSError when there is no such file, CheckpointError when it is no file."""
-        return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # a FIFO must not block
+        return cls(path, os.open(path, _FLAGS))
+
+    @classmethod
+    def open_in(cls, folder: int, path: Path) -> Self:
+        """Opens the file of `path`'s name in the folder of the descriptor `folder`.
+
+        A link is followed only as Hugging Face's cache lays them: `snapshots/REVISION/NAME` links to
+        `../../blobs/HASH`. Raises OSError when there is no such file, CheckpointError for any other link.
+        """
+        try:
+            descriptor = os.open(path.name, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            target = os.readlink(path.name, dir_fd=folder)
+            if not _CACHED.fullmatch(target):
+                raise CheckpointError(
+                    f"{path.name} is a link that leads out of the model's folder"
+                ) from error
+            descriptor = os.open(target, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        return cls(path, descriptor)
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset` on. Raises CheckpointError when there are fewer."""
@@ -70,10 +94,6 @@ class HeldFile:
             self.read_into(offset, part)
             digest.update(part)
         return digest.hexdigest()
-
-    def fileno(self) -> int:
-        """The descriptor, for a library that wants one."""
-        return self._descriptor
 
     def close(self) -> None:
         """Closes the file; afterwards every read raises CheckpointError."""
