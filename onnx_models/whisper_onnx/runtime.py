@@ -73,6 +73,7 @@ class Runtime:
             for name, shape in self._cache_shapes()
         }
         self._bindings: dict[tuple[int, int], Any] = {}
+        self._alignment: Any = None  # session, made by the first `align`: not everyone wants times of words
         self._held = Held(slots, self.dims.n_text_ctx)
         self._copiers = {
             kind: (_HostCopier if provider == "cpu" else _DeviceCopier)(
@@ -119,6 +120,50 @@ class Runtime:
         """
         self._held.check([slot])
         ids = self._checked_tokens(tokens)
+        wanted = np.arange(len(ids)) if rows is None else np.asarray(rows, dtype=np.int64)
+        return self._restart(slot, ids, wanted, self._binding(slot, slot + 1))
+
+    def align(
+        self, slot: int, tokens: Sequence[int], *, positions: int, rows: Sequence[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where the alignment heads look while the slot's decoder reads `tokens`, which start its text over.
+
+        Returns the attention weights over the first `positions` (20 ms each) of the slot's audio, (heads,
+        len(tokens), positions) float32 with rows that sum to 1, the heads in the order of
+        `Bundle.alignment_heads`; and the logits of the positions `rows` within `tokens`, (len(rows),
+        n_vocab). Raises as `prompt`, ValueError for positions that the audio does not have, and BundleError
+        when the alignment graph, which is read at the first call, does not load.
+        """
+        if not 0 <= positions <= self.dims.n_audio_ctx:
+            raise ValueError(f"positions must be from 0 to {self.dims.n_audio_ctx}")
+        self._held.check([slot])
+        ids = self._checked_tokens(tokens)
+        if self._alignment is None:
+            graph = self.bundle.read_graph("alignment")
+            self._alignment = _session(graph, self.provider, self.threads, self.bundle.name)
+        decoding = self._new_binding(slot, slot + 1)
+        aligning = self._alignment.io_binding()
+        for name in (value.name for value in self._alignment.get_inputs()):
+            if name.startswith("cross_query_"):
+                shape, dtype = (1, len(ids), self.dims.n_text_state), _input_dtype(self._alignment, name)
+                query = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self.provider, 0)
+                decoding.bind_ortvalue_output(name, query)
+                aligning.bind_ortvalue_input(name, query)
+            elif name in self._caches:
+                self._caches[name].bind_input(aligning, name, slot, slot + 1)
+        logits = self._restart(slot, ids, np.asarray(rows, dtype=np.int64), decoding)
+        heads = len(self.bundle.alignment_heads)
+        attention = np.zeros((heads, len(ids), positions), dtype=np.float32)
+        if positions:
+            aligning.bind_cpu_input("positions", np.array([positions]))
+            aligning.bind_output("attention", "cpu", 0, np.float32, attention.shape, attention.ctypes.data)
+            self._alignment.run_with_iobinding(aligning)
+        return attention, logits
+
+    def _restart(
+        self, slot: int, ids: NDArray[np.int64], rows: NDArray[np.int64], binding: Any
+    ) -> NDArray[np.float32]:
+        """Replaces the slot's text by `ids`; the logits of `rows` of them. Raises as `prompt`."""
         if not len(ids):
             raise ValueError("a prompt needs at least one token")
         if len(ids) > self.dims.n_text_ctx:
@@ -127,11 +172,10 @@ class Runtime:
                 "shorten the prompt"
             )
         self._held.check_audio(slot)
-        wanted = np.arange(len(ids)) if rows is None else np.asarray(rows, dtype=np.int64)
-        if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(ids)):
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(ids)):
             raise ValueError(f"rows must be positions from 0 to {len(ids) - 1}")
         self._held.clear([slot])  # stays so if the run fails: the cache is then undefined
-        logits = self._decode(slot, slot + 1, ids[np.newaxis], np.array([0]), wanted)
+        logits = self._decode(binding, ids[np.newaxis], np.array([0]), rows)
         self._held.appended([slot], [ids.tolist()])
         return logits
 
@@ -153,7 +197,7 @@ class Runtime:
         all_ids = np.zeros((hi - lo, 1), dtype=np.int64)
         all_ids[rows, 0] = ids
         past = np.minimum(self._held.lengths(lo, hi), self.dims.n_text_ctx - 1)
-        logits = self._decode(lo, hi, all_ids, past, rows)
+        logits = self._decode(self._binding(lo, hi), all_ids, past, rows)
         self._held.appended(slots, ids[:, np.newaxis].tolist())
         return logits
 
@@ -185,16 +229,10 @@ class Runtime:
         self._held.copied(copies)
 
     def _decode(
-        self,
-        lo: int,
-        hi: int,
-        tokens: NDArray[np.int64],
-        past: NDArray[np.int64],
-        rows: NDArray[np.int64],
+        self, binding: Any, tokens: NDArray[np.int64], past: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Runs slots lo..hi-1. `tokens`: (hi - lo, S); `past`: length of each slot; logits of `rows`."""
+        """Runs the slots bound. `tokens`: (slots, S); `past`: length of each slot; logits of `rows`."""
         new = tokens.shape[1]
-        binding = self._binding(lo, hi)
         binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
         binding.bind_cpu_input("positions", past[:, np.newaxis] + np.arange(new))
         binding.bind_cpu_input("rows", np.ascontiguousarray(rows))
@@ -207,15 +245,17 @@ class Runtime:
 
     def _binding(self, lo: int, hi: int) -> Any:
         """The decoder's binding with the caches of slots lo..hi-1, made once for each stretch."""
-        binding = self._bindings.get((lo, hi))
-        if binding is None:
-            binding = self._decoder.io_binding()
-            for name, cache in self._caches.items():
-                cache.bind_input(binding, name, lo, hi)
-                if name.startswith("self_"):
-                    # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
-                    cache.bind_output(binding, name.replace("self_", "present_"), lo, hi)
-            self._bindings[lo, hi] = binding
+        if (lo, hi) not in self._bindings:
+            self._bindings[lo, hi] = self._new_binding(lo, hi)
+        return self._bindings[lo, hi]
+
+    def _new_binding(self, lo: int, hi: int) -> Any:
+        binding = self._decoder.io_binding()
+        for name, cache in self._caches.items():
+            cache.bind_input(binding, name, lo, hi)
+            if name.startswith("self_"):
+                # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
+                cache.bind_output(binding, name.replace("self_", "present_"), lo, hi)
         return binding
 
     def _cache_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
