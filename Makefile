@@ -41,11 +41,11 @@ lock:  ## write requirements/*.lock anew from pyproject.toml
 bench: bench-engine bench-daemon  ## print the benchmark tables
 
 BENCH_VENV := $(CURDIR)/.cache/bench-venv
-bench-engine:  ## our engine against openai-whisper and CTranslate2 (faster-whisper) on the same weights
+bench-engine:  ## our engine against its peers on the same weights, 30 minutes (BENCH_ARGS="--quick": 8, "--help")
 	@test -x $(BENCH_VENV)/bin/python || python3 -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
-	PYTHONPATH=onnx_models $(BENCH_VENV)/bin/python tests/bench/bench_engine.py $(BENCH_ARGS)
+	PYTHONPATH=tests:onnx_models $(BENCH_VENV)/bin/python -m bench.engine $(BENCH_ARGS)
 
 bench-daemon:  ## start-up, memory and event-loop lag of the real daemon
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
