@@ -50,7 +50,7 @@ def _tensor(name: str, stored: Arrays) -> NDArray[Any]:
     if f"{name}_t" in stored:  # a Linear's weight, transposed for MatMul
         return np.ascontiguousarray(stored[f"{name}_t"].T)
     owner, part, kind = name.rsplit(".", 2)  # "...attn", "query", "weight": three projections side by side
-    packed = stored[f"{owner}.qkv_t" if kind == "weight" else f"{owner}.qkv_bias"]
+    packed = stored[f"{owner}.qkv.weight_t" if kind == "weight" else f"{owner}.qkv_bias"]
     third = packed.shape[-1] // len(_PARTS)
     start = _PARTS.index(part) * third
     return np.ascontiguousarray(packed[..., start : start + third].T)

@@ -28,13 +28,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`segments` are theirs; `differing` counts segments of either side in a stretch that is not the same.
+    """`segments` are theirs, of which `equal` are ours too; `differing` counts the others of either side.
 
     `furthest_*` are the largest differences between segments whose tokens are the same, in seconds, mean log
     probability and probability.
     """
 
     segments: int
+    equal: int
     tokens: int
     differing: int
     text_equal: bool
@@ -71,6 +72,7 @@ def compare(ours: Transcript, theirs: Transcript) -> Comparison:
             differences.append(Difference(start, ours.segments[a:b], theirs.segments[c:d]))
     return Comparison(
         segments=len(theirs.segments),
+        equal=len(pairs),
         tokens=len(theirs.tokens),
         differing=sum(max(len(d.ours), len(d.theirs)) for d in differences),
         text_equal=ours.text == theirs.text,

@@ -40,7 +40,11 @@ class Transformers:
 
     @torch.inference_mode()
     def decode(self, mel: Floats, *, beams: int = 1) -> list[int]:
-        """The tokens of one window, (n_mels, 3000), with timestamps, in English."""
+        """The tokens of one window, (n_mels, 3000), with timestamps, in English.
+
+        Where a window ends before its 30 s, it decodes the rest as a window of its own and puts those tokens
+        after the first ones.
+        """
         spoken = {"language": "en", "task": "transcribe"} if self._is_multilingual else {}
         ids = self.model.generate(
             torch.from_numpy(mel[np.newaxis]),

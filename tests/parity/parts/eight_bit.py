@@ -20,7 +20,7 @@ __all__ = ["agreement", "word_error"]
 Floats = NDArray[np.float32]
 
 _TOKENS: Final = 100
-_WINDOWS: Final = 8
+_WINDOWS: Final = 16
 _POINTS: Final = 0.2  # percentage points of word error
 _PIECE: Final = 300.0  # seconds of one recording
 

@@ -133,9 +133,8 @@ def _identical(found: Comparison) -> bool:
 
 
 def _in_short(found: Comparison) -> str:
-    equal = found.segments - found.differing
     text = "" if found.text_equal else ", text differs"
-    return f"{equal} of {found.segments} segments, {found.tokens} tokens{text}"
+    return f"{found.equal} of {found.segments} segments, {found.tokens} tokens{text}"
 
 
 def _details(engines: Engines, recording: Recording, found: Comparison) -> tuple[str, ...]:
