@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SlotError
+from .batched import transcribing_batched
+from .errors import OptionsError, SlotError
 from .features import Float32Array
-from .longform import Transcription
-from .needs import Encode, Feed, Fork, Need, Needs, Progress, Prompt, Release, Scan, Slot, Together
+from .needs import Align, Encode, Feed, Fork, Need, Needs, Progress, Prompt, Release, Scan, Slot, Together
 from .options import TranscribeOptions
 from .recording import transcribing
+from .transcription import Transcription
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -103,7 +104,9 @@ class Batcher:
         """Takes a task on; whatever is wrong with it is told to its `on_error` from within `step`."""
         if task in self._live:
             raise ValueError("this task has been added already")
-        strand = _Strand(task, transcribing(self._model, task.audio, task.options, task.resume))
+        course = transcribing_batched if task.options.mode == "batched" else transcribing
+        needs = course(self._model, task.audio, task.options, task.resume)
+        strand = _Strand(task, needs if task.options.slots <= self._slots else self._refusing(task.options))
         next(strand.needs)  # its first need is the first scan
         self._live[task] = strand
         self._scanning.append(strand)
@@ -131,6 +134,16 @@ class Batcher:
         """Steps until every task has ended."""
         while self.step():
             pass
+
+    def _refusing(self, options: TranscribeOptions) -> Needs[Any]:
+        """Instead of a recording that needs more slots than there are: says so before any work."""
+        yield Scan()
+        beams = 0.0 in options.temperature and options.texts(0.0) > self._slots
+        field = "beam_size" if beams else "best_of"
+        raise OptionsError(
+            field,
+            f"a window takes {options.slots} slots, of which there are {self._slots} for all recordings",
+        )
 
     # The three pieces of a step
 
@@ -190,6 +203,8 @@ class Batcher:
                 match need:
                     case Prompt(tokens, rows):
                         answer = self._runtime.prompt(strand.slots[0], tokens, rows=rows)
+                    case Align(tokens, positions, rows):
+                        answer = self._runtime.align(strand.slots[0], tokens, positions=positions, rows=rows)
                     case Fork(count):
                         self._runtime.fork(strand.slots[0], strand.slots[1:count])
                     case Release(progress):

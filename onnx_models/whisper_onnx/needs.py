@@ -3,7 +3,7 @@
 A generator of needs yields one of these at a time, is sent the answer, and returns its result. It runs
 nothing itself, so one driver (`batch.py`) serves many of them with one run of the model. The order:
 
-    Scan...  (Slot, Encode, Prompt, [Fork], Feed..., [Prompt, [Fork], Feed...]..., Release)...
+    Scan...  (Slot, Encode, Prompt, [Fork], Feed..., [Prompt, [Fork], Feed...]..., [Align], Release)...
 
 where a second Prompt starts the window's next attempt at a higher temperature. `Together` runs generators
 side by side, and takes the place of the windows or surrounds them.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .features import Float32Array
-from .longform import Segment
+from .transcription import Segment
 
 Result = TypeVar("Result")
 
@@ -89,6 +89,20 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Align:
+    """Wants its first slot's decoder restarted with a finished text, and shown where it looks.
+
+    The answer: the attention weights of the alignment heads over the first `positions` of the audio, (heads,
+    len(tokens), positions) float32, and the logits of its positions `rows`, (len(rows), n_vocab) float32,
+    which it may overwrite (`Runtime.align`).
+    """
+
+    tokens: Sequence[int]
+    positions: int
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Wants these generators of needs run side by side, each with slots of its own.
 
@@ -106,5 +120,5 @@ class Release:
     progress: Progress | None = None
 
 
-Need = Scan | Slot | Encode | Prompt | Fork | Feed | Together | Release
+Need = Scan | Slot | Encode | Prompt | Fork | Feed | Align | Together | Release
 Needs = Generator[Need, Any, Result]

@@ -28,7 +28,18 @@ class TranscribeOptions:
         silent
     condition_on_previous_text: the text so far is the prompt of the next window
     initial_prompt: text put before the first window's prompt, such as names to expect
-    carry_initial_prompt: the initial prompt is put before every window's, of which less is kept then
+    carry_initial_prompt: it is put before every window's prompt instead
+    hotwords: words to expect, put before the text in every window's prompt (faster-whisper's; not with
+        `prefix`)
+    prefix: text or token ids that every window's transcript goes on from, and does not include
+    sample_len: most tokens sampled in a window; None for half the model's text context
+    beam_size: number of beams at temperature 0; None decodes greedily. A window takes as many slots.
+    patience: with `beam_size`, a search is complete when round(beam_size * patience) texts have ended; None
+        for 1
+    best_of: number of texts sampled above temperature 0, of which the likeliest is taken; None for 1. A
+        window takes as many slots.
+    length_penalty: exponent from 0 to 1 of Google NMT's length penalty in choosing among beams or samples;
+        None divides by the length instead
     suppress_tokens: ids never chosen, as "1,2,3" or a tuple; -1 stands for all non-speech symbols, and None
         suppresses nothing
     suppress_blank: the first token is neither a space nor the end
@@ -62,6 +73,13 @@ class TranscribeOptions:
     condition_on_previous_text: bool = True
     initial_prompt: str | None = None
     carry_initial_prompt: bool = False
+    hotwords: str | None = None
+    prefix: str | tuple[int, ...] | None = None
+    sample_len: int | None = None
+    beam_size: int | None = None
+    patience: float | None = None
+    best_of: int | None = None
+    length_penalty: float | None = None
     suppress_tokens: str | tuple[int, ...] | None = "-1"
     suppress_blank: bool = True
     without_timestamps: bool = False
@@ -94,8 +112,8 @@ class TranscribeOptions:
         for flag in fields(self):
             if flag.type == "bool" and not isinstance(getattr(self, flag.name), bool):
                 raise OptionsError(flag.name, f"expected true or false, got {getattr(self, flag.name)!r}")
-        if self.initial_prompt is not None and not isinstance(self.initial_prompt, str):
-            raise OptionsError("initial_prompt", "expected a text")
+        self._check_texts()
+        self._check_search()
         self.suppressed()
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
             raise OptionsError("seed", f"expected an integer from 0 to 2**63 - 1, got {self.seed!r}")
@@ -108,6 +126,39 @@ class TranscribeOptions:
         _required("chunk_length", self.chunk_length, 5.0, CHUNK_LENGTH)
         if self.mode == "batched" and self.hallucination_silence_threshold is not None:
             raise OptionsError("hallucination_silence_threshold", "the batched mode has no such rule")
+
+    def _check_texts(self) -> None:
+        for name in ("initial_prompt", "hotwords"):
+            if not isinstance(getattr(self, name), str | None):
+                raise OptionsError(name, "expected a text")
+        if isinstance(self.prefix, str | None):
+            return
+        ids = tuple(self.prefix) if isinstance(self.prefix, list | tuple) else (-1,)
+        if not all(_whole(i) and i >= 0 for i in ids):
+            raise OptionsError("prefix", "expected a text or token ids")
+        object.__setattr__(self, "prefix", ids)
+
+    def _check_search(self) -> None:
+        for name, most in (("beam_size", 100), ("best_of", 100), ("sample_len", 10_000)):
+            value = getattr(self, name)
+            if value is not None and (not _whole(value) or not 1 <= value <= most):
+                raise OptionsError(name, f"expected an integer from 1 to {most}, got {value!r}")
+        _number("length_penalty", self.length_penalty, 0.0, 1.0)
+        _number("patience", self.patience, 0.0, 100.0)
+        if self.patience is not None:
+            if self.beam_size is None:
+                raise OptionsError("patience", "needs beam_size")
+            if round(self.beam_size * self.patience) < 1:
+                raise OptionsError("patience", f"too small: {self.beam_size} beams would look for no text")
+
+    def texts(self, temperature: float) -> int:
+        """How many texts of a window are searched at once at this temperature: beams at 0, samples above."""
+        return (self.best_of if temperature > 0 else self.beam_size) or 1
+
+    @property
+    def slots(self) -> int:
+        """Slots that one window takes."""
+        return max(self.texts(temperature) for temperature in self.temperature)
 
     def suppressed(self) -> tuple[int, ...]:
         """`suppress_tokens` as ids, of which -1 stands for the non-speech symbols; empty for none."""
@@ -160,6 +211,10 @@ def _required(field: str, value: object, low: float, high: float) -> float:
         limits = "" if math.isinf(high) else f" from {low:g} to {high:g}"
         raise OptionsError(field, f"expected a number{limits}, got {value!r}")
     return float(value)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number(field: str, value: object, low: float, high: float) -> None:

@@ -7,20 +7,24 @@ first takes a Slot, Encode and Prompt for that, and keeps the slots for its firs
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .alignment import WordTiming, alignment_tokens, word_timings
+from .beam import BeamSearch
 from .dims import FRAMES_PER_SECOND, N_FRAMES
 from .errors import OptionsError
 from .features import LogMel
-from .longform import LongformState, Transcription, WindowRequest, windows
-from .needs import Encode, Feed, Needs, Progress, Prompt, Release, Scan, Slot
+from .longform import AlignRequest, Course, LongformState, Transcription, WindowRequest, windows
+from .needs import Align, Encode, Fork, Needs, Progress, Prompt, Release, Scan, Slot
 from .options import TranscribeOptions
+from .prompting import initial_tokens, sample_limit
 from .rules import Rule, rules_for
-from .search import WindowDecoder, WindowResult, initial_tokens, language_probabilities, needs_fallback
+from .sampling import Sampling
+from .search import WindowResult, WindowSearch, language_probabilities, needs_fallback
 from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ def transcribing(
     before its first need.
     """
     yield Scan()  # before anything that may fail, so that starting the generator does not
-    language = _wanted_language(model, options)
+    language = wanted_language(model, options)
     state = None if resume is None else LongformState.from_dict(resume)
     if state is not None and language not in (None, state.language):
         raise OptionsError("resume", f"its language is {state.language!r}, not {language!r}")
@@ -55,8 +59,8 @@ def transcribing(
     detected = False
     if state is None:
         if language is None:
-            yield Slot()
-            language = yield from _detect(model, log_mel)
+            yield Slot(options.slots)
+            language = yield from detect_language(model, log_mel)
             detected = True
         tokenizer = model.tokenizer(language, options.task)
         state = LongformState.start(tokenizer, options, language)
@@ -74,14 +78,17 @@ def transcribing(
     request = _advance(course, None)
     while isinstance(request, WindowRequest):
         if not detected:
-            yield Slot()
-        # The detection's window is this one, unless it ends in padding: silence there, zeros here.
-        if not detected or request.size < N_FRAMES:
+            yield Slot(options.slots)
+        # The detection's window is this one, unless that starts later (a clip) or ends in padding: silence
+        # there, zeros here.
+        if not detected or request.seek or request.size < N_FRAMES:
             yield Encode(log_mel.window(request.seek, request.size))
         detected = False
-        result = yield from _decode(model, tokenizer, rules, options, request)
+        result = yield from decode_window(model, tokenizer, rules, options, request)
         known = len(state.segments)
         request = _advance(course, result)
+        if isinstance(request, AlignRequest):
+            request = _advance(course, (yield from align_words(model, tokenizer, request)))
         finished = isinstance(request, Transcription)
         yield Release(
             Progress(
@@ -92,11 +99,14 @@ def transcribing(
                 state=state.to_dict(),
             )
         )
+    if isinstance(request, AlignRequest):
+        raise AssertionError("words are aligned only after their window was decoded")
     return request
 
 
-def _wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | None:
+def wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | None:
     """The language asked for, None to detect it; OptionsError if the model cannot do what is asked."""
+    initial_tokens(model.tokenizer(), (), options, model.dims.n_text_ctx)  # raises for a prefix or hot words
     if model.dims.is_multilingual:
         if options.language is not None:
             model.tokenizer(options.language, options.task)  # raises if the model does not have it
@@ -108,7 +118,7 @@ def _wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | N
     return "en"
 
 
-def _detect(model: WhisperModel, log_mel: LogMel) -> Needs[str]:
+def detect_language(model: WhisperModel, log_mel: LogMel) -> Needs[str]:
     """The likeliest language of the first 30 seconds."""
     tokenizer = model.tokenizer()
     yield Encode(log_mel.window(0, N_FRAMES))
@@ -117,7 +127,7 @@ def _detect(model: WhisperModel, log_mel: LogMel) -> Needs[str]:
     return max(probabilities, key=probabilities.__getitem__)
 
 
-def _decode(
+def decode_window(
     model: WhisperModel,
     tokenizer: Tokenizer,
     rules: tuple[Rule, ...],
@@ -129,34 +139,57 @@ def _decode(
     openai-whisper's `decode_with_fallback`.
     """
     n_text_ctx = model.dims.n_text_ctx
-    initial = initial_tokens(
-        tokenizer,
-        request.prompt_tokens,
-        n_text_ctx=n_text_ctx,
-        without_timestamps=options.without_timestamps,
-    )
+    initial = initial_tokens(tokenizer, request.prompt_tokens, options, n_text_ctx)
+    limit = sample_limit(options, n_text_ctx, len(initial))
     last_attempt = len(options.temperature) - 1
     for attempt, temperature in enumerate(options.temperature):
-        decoder = WindowDecoder(
-            tokenizer,
-            rules,
-            initial,
-            n_text_ctx=n_text_ctx,
-            temperature=temperature,
-            seed=(options.seed, request.seek, attempt),
-        )
-        token = decoder.begin((yield Prompt(initial, decoder.rows)))
-        while token is not None:
-            token = decoder.advance((yield Feed((token,)))[0])
-        result = decoder.result()
+        search: WindowSearch
+        if temperature == 0 and options.beam_size is not None:
+            search = BeamSearch(
+                tokenizer,
+                rules,
+                initial,
+                count=options.beam_size,
+                limit=limit,
+                patience=options.patience,
+                length_penalty=options.length_penalty,
+            )
+        else:
+            search = Sampling(
+                tokenizer,
+                rules,
+                initial,
+                count=options.texts(temperature),
+                limit=limit,
+                temperature=temperature,
+                length_penalty=options.length_penalty,
+                seed=(options.seed, request.seek, attempt),
+            )
+        feed = search.begin((yield Prompt(initial, search.rows)))
+        if feed is not None and search.count > 1:
+            yield Fork(search.count)
+        while feed is not None:
+            feed = search.advance((yield feed))
+        result = search.result()
         if attempt == last_attempt or not needs_fallback(result, options):
             return result
     raise AssertionError("TranscribeOptions holds at least one temperature")
 
 
+def align_words(model: WhisperModel, tokenizer: Tokenizer, request: AlignRequest) -> Needs[list[WordTiming]]:
+    """The words of a window's text with their times, by one more pass of the decoder in the window's slot."""
+    dims = model.dims
+    tokens = alignment_tokens(tokenizer, request.text_tokens, dims.n_text_ctx)
+    positions = request.size * dims.n_audio_ctx // N_FRAMES
+    # Each text token is predicted at the position before it; two tokens follow the last such position.
+    rows = range(len(tokenizer.sot_sequence), len(tokens) - 2)
+    attention, logits = yield Align(tokens, positions, rows)
+    return word_timings(tokenizer, request.text_tokens, attention, logits)
+
+
 def _advance(
-    course: Generator[WindowRequest, WindowResult, Transcription], result: WindowResult | None
-) -> WindowRequest | Transcription:
+    course: Course, result: WindowResult | list[WordTiming] | None
+) -> WindowRequest | AlignRequest | Transcription:
     """Sends a result (None to start): the next request, or the transcription at the end."""
     try:
         return next(course) if result is None else course.send(result)

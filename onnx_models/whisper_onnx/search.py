@@ -1,20 +1,23 @@
 """Choosing the tokens of one window.
 
-`WindowDecoder` is one attempt at one temperature: it is given a row of logits and answers with the next
-token, or None once the window is complete. It does not run the model: whoever holds the decoder's slot feeds
-it, so windows of many recordings can share one batch.
+A `WindowSearch` is one attempt at one temperature: it is given rows of logits and answers with the tokens to
+feed next, or None once the window is complete. It does not run the model: whoever holds its slots feeds them,
+so windows of many recordings can share one batch. `sampling.py` and `beam.py` are the two ways to search.
 """
 
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .needs import Feed
 from .options import TranscribeOptions
+from .ranking import Candidate, likeliest
 from .rules import Rule
 from .tokenizer import Tokenizer
 
@@ -54,21 +57,6 @@ def language_probabilities(tokenizer: Tokenizer, logits: Logits) -> dict[str, fl
     return dict(zip(tokenizer.all_language_codes, (weights / weights.sum()).tolist(), strict=True))
 
 
-def prompt_limit(n_text_ctx: int) -> int:
-    """Most tokens of preceding text in a prompt: half the text context, less one for <|startofprev|>."""
-    return n_text_ctx // 2 - 1
-
-
-def initial_tokens(
-    tokenizer: Tokenizer, previous: Sequence[int], *, n_text_ctx: int, without_timestamps: bool
-) -> tuple[int, ...]:
-    """What the decoder is given before it samples: the end of the preceding text, then the start sequence."""
-    start = tokenizer.sot_sequence_including_notimestamps if without_timestamps else tokenizer.sot_sequence
-    if not previous:
-        return start
-    return (tokenizer.sot_prev, *previous[-prompt_limit(n_text_ctx) :], *start)
-
-
 def needs_fallback(result: WindowResult, options: TranscribeOptions) -> bool:
     """Whether a window has to be tried again at a higher temperature (openai-whisper's conditions)."""
     repeats = (
@@ -85,13 +73,13 @@ def needs_fallback(result: WindowResult, options: TranscribeOptions) -> bool:
     return (repeats or unlikely) and not silent
 
 
-class WindowDecoder:
-    """One attempt at one window, token by token: greedy at temperature 0, sampled above it.
+class WindowSearch(ABC):
+    """One attempt at one window, token by token, over up to `count` texts at a time, each in a slot.
 
-    `initial` is what the decoder has to be prompted with. `begin` takes the logits of its positions `rows`,
-    `advance` the row of logits that follows the token last answered; both work on the logits in place and
-    answer with the next token to feed, or None when the window is complete. At most half of the text context
-    is sampled. `seed` tells this attempt's random numbers from those of every other.
+    `initial` is what the decoder has to be prompted with, in the first slot. `begin` takes the logits of its
+    positions `rows`, `advance` those that follow the tokens last answered, a row for each; both work on the
+    logits in place and answer with the tokens to feed, or None when the window is complete. If `count` is
+    more than 1 the first slot has to be forked before the first of them. At most `limit` tokens are sampled.
     """
 
     def __init__(
@@ -100,59 +88,81 @@ class WindowDecoder:
         rules: Sequence[Rule],
         initial: tuple[int, ...],
         *,
-        n_text_ctx: int,
+        count: int,
+        limit: int,
         temperature: float,
-        seed: Sequence[int],
+        length_penalty: float | None,
     ) -> None:
-        self._tokenizer = tokenizer
-        self._rules = rules
+        self.count = count
         # The start of the transcript, where the no-speech probability is, and the last position.
         self.rows = (initial.index(tokenizer.sot), len(initial) - 1)
-        self._limit = min(n_text_ctx // 2, n_text_ctx + 1 - len(initial))
+        self._tokenizer = tokenizer
+        self._rules = rules
+        self._limit = limit
         self._temperature = temperature
-        self._random = np.random.default_rng(seed)
-        self._sampled: list[int] = []
-        self._sum_logprob = 0.0
+        self._length_penalty = length_penalty
         self._no_speech_prob = float("nan")
 
-    def begin(self, logits: Logits) -> int | None:
-        """Takes the logits of the positions `rows`, (2, n_vocab), and answers with the first token."""
-        start, last = logits
+    def begin(self, logits: Logits) -> Feed | None:
+        """Takes the logits of the positions `rows`, (2, n_vocab), and answers with the first tokens."""
+        start = logits[0]
         weights = np.exp(start - start.max())
         self._no_speech_prob = float(weights[self._tokenizer.no_speech] / weights.sum())
-        return self.advance(last)
+        return self.advance(logits[1:])
 
-    def advance(self, logits: Logits) -> int | None:
-        """Takes one row, (n_vocab,), and answers with the token chosen from it, or None at the end."""
-        for rule in self._rules:
-            rule.apply(logits, self._sampled)
-        best = int(logits.argmax())
-        top = logits[best]
-        token = self._sample(logits, top) if self._temperature > 0 else best
-        normaliser = float(np.log(np.exp(logits - top).sum()))
-        self._sum_logprob += float(logits[token] - top) - normaliser
-        if token == self._tokenizer.eot:
-            return None
-        self._sampled.append(token)
-        return token if len(self._sampled) < self._limit else None
+    @abstractmethod
+    def advance(self, logits: Logits) -> Feed | None:
+        """Takes a row for each token fed, (n, n_vocab), and answers with the next tokens; None at the end."""
 
-    def _sample(self, logits: Logits, top: np.float32) -> int:
-        """Draws from softmax(logits / temperature) by inverting its cumulative sum."""
-        scaled = (logits - top).astype(np.float64) / self._temperature
-        cumulative = np.exp(scaled).cumsum()
-        # Below the total, so that the index is always one of a positive weight.
-        point = min(self._random.random() * cumulative[-1], np.nextafter(cumulative[-1], 0.0))
-        return int(np.searchsorted(cumulative, point, side="right"))
+    @abstractmethod
+    def candidates(self) -> list[Candidate]:
+        """The texts found so far, at least one."""
 
     def result(self) -> WindowResult:
-        """The window as decoded so far."""
-        text = self._tokenizer.decode(self._sampled).strip()
+        """The window as decoded so far: its likeliest text."""
+        best = likeliest(self.candidates(), self._length_penalty)
+        text = self._tokenizer.decode(best.tokens).strip()
         return WindowResult(
-            tokens=tuple(self._sampled),
+            tokens=best.tokens,
             text=text,
-            avg_logprob=self._sum_logprob / (len(self._sampled) + 1),
+            avg_logprob=best.sum_logprob / (len(best.tokens) + 1),
             no_speech_prob=self._no_speech_prob,
             compression_ratio=compression_ratio(text),
             temperature=self._temperature,
             language=self._tokenizer.language,
         )
+
+    def _apply_rules(self, row: Logits, sampled: Sequence[int]) -> None:
+        for rule in self._rules:
+            rule.apply(row, sampled)
+
+
+def log_normaliser(row: Logits, top: np.float32) -> np.float32:
+    """log(sum(exp(row - top))), where `top` is the row's greatest value; scalar float32 (n_vocab,) -> ()."""
+    scratch = row - top
+    np.exp(scratch, out=scratch)
+    return np.float32(np.log(scratch.sum()))
+
+
+def placed(sources: Sequence[int]) -> list[int]:
+    """Slots for texts that go on from those in the slots `sources`, such that the least is copied.
+
+    The first text of a source stays in its slot if that is one of the first len(sources), the others go where
+    no text goes on; so no slot is both read and overwritten.
+    """
+    count = len(sources)
+    places = [-1] * count
+    kept: set[int] = set()
+    for index, source in enumerate(sources):
+        if source < count and source not in kept:
+            kept.add(source)
+            places[index] = source
+    free = (slot for slot in range(count) if slot not in kept)
+    return [place if place >= 0 else next(free) for place in places]
+
+
+def feed(tokens: Sequence[int], sources: Sequence[int], places: Sequence[int]) -> Feed:
+    """Text i, which goes on from slot sources[i] with tokens[i], goes to slot places[i]."""
+    by_place = sorted(zip(places, tokens, sources, strict=True))
+    moved = any(place != source for place, _, source in by_place)
+    return Feed(tuple(token for _, token, _ in by_place), tuple(s for _, _, s in by_place) if moved else None)
