@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
+
+# Since 1.29 onnxruntime reports to its maker about the machine and the models it runs, unless this is set
+# before its first import. Recordings are entrusted to us because nothing leaves the building.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime as ort
 
 from .bundle import Bundle, GraphBytes
 from .dims import N_FRAMES
@@ -29,7 +33,7 @@ from .errors import BundleError, ContextFullError, ProviderError
 from .held import Copy, Held
 from .manifest import TARGETS
 
-__all__ = ["Graph", "Runtime", "load_graph", "physical_cores"]
+__all__ = ["Graph", "Runtime", "installation", "load_graph", "physical_cores"]
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _INSTALL: Final = {
@@ -438,6 +442,11 @@ def _contiguous(slots: Sequence[int], longest: int) -> Iterator[tuple[int, int]]
         if ends or index - start == longest:
             yield start, index
             start = index
+
+
+def installation() -> tuple[str, tuple[str, ...]]:
+    """The version of onnxruntime, and the execution providers that this installation has."""
+    return ort.__version__, tuple(ort.get_available_providers())
 
 
 def physical_cores() -> int:

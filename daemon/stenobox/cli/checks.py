@@ -92,15 +92,16 @@ def check_decoder() -> Result:
 def check_provider(settings: Settings) -> Result:
     """onnxruntime, and whether it and the machine agree about a GPU."""
     try:
-        import onnxruntime  # noqa: PLC0415
+        # Never onnxruntime itself: it would report to its maker.
+        from whisper_onnx.runtime import installation  # noqa: PLC0415
     except ImportError:
         return Result(
             "onnxruntime",
             Verdict.FAIL,
             "is missing. Install 'stenobox[cpu]', or 'stenobox[gpu]' for an NVIDIA GPU.",
         )
-    providers = onnxruntime.get_available_providers()
-    have = f"onnxruntime {onnxruntime.__version__}"
+    version, providers = installation()
+    have = f"onnxruntime {version}"
     try:
         gpus = Nvml().read()
     except Exception as error:
