@@ -58,10 +58,9 @@ def word_timings(
 ) -> list[WordTiming]:
     """The words of a window's text, with their times and probabilities.
 
-    `attention`, (heads, S, positions), is that of a decoder run on `alignment_tokens`, and `logits`, (S - 1 -
-    start, n_vocab), are those of the same run from the start sequence's last position on, of which the last
-    row but one belongs to the text's last token; it is overwritten. Punctuation stands alone still.
-    openai-whisper's `find_alignment`.
+    `attention`, (heads, S, positions), is that of a decoder run on the S `alignment_tokens`; `logits`, (text
+    tokens among those, n_vocab), are those of the same run that predict each of them, and are overwritten.
+    Punctuation is left apart. openai-whisper's `find_alignment`.
     """
     start = len(tokenizer.sot_sequence)
     aligned = list(text_tokens[: attention.shape[1] - start - 2])
@@ -116,7 +115,7 @@ def alignment_matrix(attention: Float32Array) -> Float32Array:
 def median_filter(values: Float32Array) -> Float32Array:
     """Running median of width 7 along the last axis of (rows, n), mirrored at both ends.
 
-    NaN counts as the largest value. Rows too short to be mirrored, of three values or fewer, stay as they are.
+    NaN counts as the largest value. Rows of three values or fewer, too short to be mirrored, stay the same.
     """
     half = MEDIAN_WIDTH // 2
     n = values.shape[1]

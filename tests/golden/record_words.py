@@ -5,8 +5,8 @@
 As record.py, whose environment it uses; it replaces words.json, some 250 kB. Temperature 0 only, float32.
 
 words.json          checkpoint_sha256, versions, and for each case: recording (a clip's name, or "long": that
-                    of long_recording.py), options (those of `transcribe`), language, text, segments; a word is
-                    [word, start, end, probability]
+                    of long_recording.py), options (those of `transcribe`), language, text, segments; a word
+                    is [word, start, end, probability]
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ LONG_CASES: dict[str, dict[str, Any]] = {
     "long-clips-hallucinations": {"clip_timestamps": _CLIPS, "hallucination_silence_threshold": 0.5},
     "long-no-timestamps": {"without_timestamps": True},
     "long-unspaced": {"language": "zh"},
-    "long-own-marks": {"prepend_punctuations": "", "append_punctuations": ".", "initial_prompt": "Well, yes."},
+    "long-own-marks": {
+        "prepend_punctuations": "",
+        "append_punctuations": ".",
+        "initial_prompt": "Well, yes.",
+    },
     "long-clips-without-words": {"clip_timestamps": _CLIPS, "word_timestamps": False},
 }
 

@@ -291,7 +291,7 @@ GOOD = LongformState.start(TOKENIZER, OPTIONS, "en").to_dict()
     "state",
     [
         {},
-        {**GOOD, "version": 2},
+        {**GOOD, "version": 1},
         {**GOOD, "seek": "soon"},
         {**GOOD, "seek": -1},
         {**GOOD, "prompt_reset_since": 5},
