@@ -45,6 +45,7 @@ bench-engine:  ## our engine against its peers on the same weights, 30 minutes (
 	@test -x $(BENCH_VENV)/bin/python || python3 -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps -r requirements/vad.lock
 	PYTHONPATH=tests:onnx_models $(BENCH_VENV)/bin/python -m bench.engine $(BENCH_ARGS)
 
 bench-daemon:  ## start-up, memory and event-loop lag of the real daemon

@@ -44,8 +44,11 @@ class _Ours:
         return made
 
     def transcribe(self, samples: NDArray[np.float32], how: Listening) -> Heard:
+        from whisper_onnx.vad_options import VadOptions
+
         options: dict[str, Any] = {
             "mode": how.mode,
+            "vad_parameters": VadOptions(method="silero"),  # what faster-whisper has too
             "language": "en",
             "temperature": (0.0,),
             "compression_ratio_threshold": None,
