@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from whisper_onnx.needs import Feed
 from whisper_onnx.options import TranscribeOptions
-from whisper_onnx.rules import SuppressTokens
+from whisper_onnx.prompting import initial_tokens, sample_limit
+from whisper_onnx.rules import Rule, SuppressTokens
+from whisper_onnx.sampling import Sampling
 from whisper_onnx.search import (
-    WindowDecoder,
     WindowResult,
     compression_ratio,
-    initial_tokens,
     language_probabilities,
     needs_fallback,
 )
@@ -27,14 +29,36 @@ TOKENIZER = Tokenizer(True, 99, "en")
 N_VOCAB, EOT = TOKENIZER.n_vocab, TOKENIZER.eot
 START = TOKENIZER.sot_sequence
 CONTEXT = 448
+DEFAULTS = TranscribeOptions()
 Row = NDArray[np.float32]
 
 
-def decoder(
-    initial: tuple[int, ...] = START, temperature: float = 0.0, seed: tuple[int, ...] = (0,), **changes: int
-) -> WindowDecoder:
-    context = changes.get("n_text_ctx", CONTEXT)
-    return WindowDecoder(TOKENIZER, (), initial, n_text_ctx=context, temperature=temperature, seed=seed)
+class Window:
+    """A search of one text, row by row: the next token, or None at the end."""
+
+    def __init__(
+        self,
+        initial: tuple[int, ...] = START,
+        temperature: float = 0.0,
+        seed: tuple[int, ...] = (0,),
+        rules: Sequence[Rule] = (),
+    ) -> None:
+        limit = sample_limit(DEFAULTS, CONTEXT, len(initial))
+        self.search = Sampling(TOKENIZER, rules, initial, limit=limit, temperature=temperature, seed=seed)
+        self.rows, self.result = self.search.rows, self.search.result
+
+    def begin(self, rows: Row) -> int | None:
+        return self._token(self.search.begin(rows))
+
+    def advance(self, row: Row) -> int | None:
+        return self._token(self.search.advance(row[np.newaxis]))
+
+    def _token(self, feed: Feed | None) -> int | None:
+        if feed is None:
+            return None
+        (token,) = feed.tokens
+        assert feed.sources is None
+        return token
 
 
 def random_row(seed: int) -> Row:
@@ -59,7 +83,7 @@ def log_softmax(logits: Row) -> NDArray[np.float64]:
 
 
 def test_greedy_decoding_takes_the_likeliest_tokens_until_the_end() -> None:
-    window = decoder()
+    window = Window()
     words = TOKENIZER.encode(" one two three")
     assert window.begin(two_rows(words[0])) == words[0]
     assert window.advance(row_for(words[1])) == words[1]
@@ -72,7 +96,7 @@ def test_greedy_decoding_takes_the_likeliest_tokens_until_the_end() -> None:
 
 
 def test_mean_log_probability_counts_the_end_as_a_token() -> None:
-    window = decoder()
+    window = Window()
     rows = [random_row(seed) for seed in range(5)]
     chosen = [int(logits.argmax()) for logits in rows]
     rows.append(row_for(EOT, seed=5))
@@ -86,7 +110,7 @@ def test_mean_log_probability_counts_the_end_as_a_token() -> None:
 
 def test_probabilities_are_taken_after_the_rules() -> None:
     rule = SuppressTokens(range(5, N_VOCAB))
-    window = WindowDecoder(TOKENIZER, (rule,), START, n_text_ctx=CONTEXT, temperature=0.0, seed=(0,))
+    window = Window(rules=(rule,))
     logits = random_row(3)
     expected = log_softmax(logits[:5]).max()
     window.begin(np.stack([random_row(9), logits]))
@@ -94,8 +118,8 @@ def test_probabilities_are_taken_after_the_rules() -> None:
 
 
 def test_no_speech_probability_is_read_where_the_transcript_starts() -> None:
-    initial = initial_tokens(TOKENIZER, [11, 12, 13], n_text_ctx=CONTEXT, without_timestamps=False)
-    window = decoder(initial)
+    initial = initial_tokens(TOKENIZER, [11, 12, 13], DEFAULTS, CONTEXT)
+    window = Window(initial)
     assert window.rows == (4, 6)
     assert initial[4] == TOKENIZER.sot
     rows = np.stack([random_row(1), row_for(EOT)])
@@ -105,7 +129,7 @@ def test_no_speech_probability_is_read_where_the_transcript_starts() -> None:
 
 
 def test_a_window_is_at_most_half_the_context_long() -> None:
-    window = decoder()
+    window = Window()
     count = 0
     token = window.begin(two_rows(1000))
     while token is not None:
@@ -116,9 +140,9 @@ def test_a_window_is_at_most_half_the_context_long() -> None:
 
 
 def test_a_long_prompt_never_makes_the_context_overflow() -> None:
-    initial = initial_tokens(TOKENIZER, [11] * 400, n_text_ctx=CONTEXT, without_timestamps=True)
+    initial = initial_tokens(TOKENIZER, [11] * 400, replace(DEFAULTS, without_timestamps=True), CONTEXT)
     assert len(initial) == 1 + 223 + 4
-    window = decoder(initial)
+    window = Window(initial)
     fed = len(initial)
     token = window.begin(two_rows(1000))
     while token is not None:
@@ -128,20 +152,13 @@ def test_a_long_prompt_never_makes_the_context_overflow() -> None:
     assert len(window.result().tokens) == CONTEXT + 1 - len(initial)
 
 
-def test_the_prompt_is_the_end_of_the_text_before() -> None:
-    previous = list(range(300))
-    initial = initial_tokens(TOKENIZER, previous, n_text_ctx=CONTEXT, without_timestamps=False)
-    assert initial == (TOKENIZER.sot_prev, *previous[-223:], *START)
-    assert initial_tokens(TOKENIZER, [], n_text_ctx=CONTEXT, without_timestamps=False) == START
-
-
 def test_sampling_follows_the_tempered_distribution() -> None:
     logits = np.full(N_VOCAB, -np.inf, np.float32)
     logits[[10, 20, 30]] = [0.0, 1.0, 2.0]
     weights = np.exp(np.array([0.0, 1.0, 2.0]) / 0.5)
     draws = []
     for seed in range(600):
-        token = decoder(temperature=0.5, seed=(seed,)).begin(np.stack([random_row(0), logits.copy()]))
+        token = Window(temperature=0.5, seed=(seed,)).begin(np.stack([random_row(0), logits.copy()]))
         draws.append(token)
     shares = [draws.count(token) / len(draws) for token in (10, 20, 30)]
     assert shares == pytest.approx(weights / weights.sum(), abs=0.04)
@@ -149,7 +166,7 @@ def test_sampling_follows_the_tempered_distribution() -> None:
 
 def test_a_sample_is_scored_by_its_probability_without_the_temperature() -> None:
     logits = random_row(4)
-    window = decoder(temperature=1.0, seed=(3,))
+    window = Window(temperature=1.0, seed=(3,))
     token = window.begin(np.stack([random_row(0), logits.copy()]))
     assert token is not None
     assert window.result().avg_logprob == pytest.approx(log_softmax(logits)[token] / 2, abs=1e-5)
@@ -157,7 +174,7 @@ def test_a_sample_is_scored_by_its_probability_without_the_temperature() -> None
 
 def test_the_same_seed_gives_the_same_samples_and_another_seed_others() -> None:
     def samples(*seed: int) -> list[int | None]:
-        window = decoder(temperature=1.0, seed=seed)
+        window = Window(temperature=1.0, seed=seed)
         return [
             window.begin(np.stack([random_row(0)] * 2)),
             *(window.advance(random_row(i)) for i in range(5)),
@@ -194,7 +211,6 @@ def test_compression_ratio_is_high_for_repetitions_and_zero_for_nothing() -> Non
 
 
 GOOD = WindowResult((1, 2), "text", -0.3, 0.1, 1.2, 0.0, "en")
-DEFAULTS = TranscribeOptions()
 
 
 @pytest.mark.parametrize(
