@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batched import transcribing_batched
-from .errors import OptionsError, SlotError
+from .errors import OptionsError, OutOfMemory, SlotError
 from .features import Float32Array
+from .narrowing import Narrowing
 from .needs import Align, Encode, Feed, Fork, Need, Needs, Progress, Prompt, Release, Scan, Slot, Together
 from .options import TranscribeOptions
 from .recording import transcribing
@@ -77,8 +78,10 @@ class Batcher:
     `add` and `cancel` may be called. A model's runtime serves one batcher at a time.
 
     An exception that concerns one task ends that task by its `on_error`; one of a run of the model ends all
-    tasks that took part in the run. Where there is no `on_error`, and from `on_done` or `on_error`
-    themselves, it comes out of `step` once the step is complete, and the next `step` goes on with the rest.
+    tasks that took part in the run. A run that is short of memory is done again over fewer slots at a time,
+    and ends those tasks alone for which the memory does not suffice by themselves. Where there is no
+    `on_error`, and from `on_done` or `on_error` themselves, an exception comes out of `step` once the step is
+    complete, and the next `step` goes on with the rest.
     """
 
     def __init__(self, model: WhisperModel, slots: int = 8) -> None:
@@ -89,6 +92,7 @@ class Batcher:
         self._live: dict[Task, _Strand] = {}
         self._slots = slots
         self._free = list(range(slots))
+        self._encodes, self._steps = Narrowing(slots), Narrowing(slots)
         # Each live strand is in exactly one of these, by what it needs, or waits for its children.
         self._scanning: deque[_Strand] = deque()
         self._waiting: dict[Task, deque[_Strand]] = {}  # for slots; the task whose turn is next comes first
@@ -167,12 +171,23 @@ class Batcher:
         while self._encoding:  # a second time after a detection whose window is not the one to decode
             batch, self._encoding = self._encoding, {}
             try:
-                self._runtime.encode([strand.slots[0] for strand in batch], np.stack(list(batch.values())))
+                failed = self._encode([strand.slots[0] for strand in batch], list(batch.values()))
             except Exception as error:
                 self._fail(batch, error)
                 continue
             for strand in batch:
-                self._resume(strand)
+                if (lack := failed.get(strand.slots[0])) is not None:
+                    self._fail([strand], lack)
+                else:
+                    self._resume(strand)
+
+    def _encode(self, slots: list[int], mels: list[Float32Array]) -> dict[int, OutOfMemory]:
+        """Windows into slots; the error of each slot for which the memory did not suffice."""
+
+        def encode(some: list[int]) -> None:
+            self._runtime.encode([slots[index] for index in some], np.stack([mels[index] for index in some]))
+
+        return self._encodes.run(slots, encode)
 
     def _decode(self) -> None:
         """Feeds every slot in use its token and hands on the logits that follow."""
@@ -181,14 +196,35 @@ class Batcher:
         batch, self._feeding = self._feeding, {}
         slots = [slot for strand, tokens in batch.items() for slot in strand.slots[: len(tokens)]]
         try:
-            rows = self._runtime.step(slots, [token for tokens in batch.values() for token in tokens])
+            rows, failed = self._step(slots, [token for tokens in batch.values() for token in tokens])
         except Exception as error:
             self._fail(batch, error)
             return
         first = 0
         for strand, tokens in batch.items():
-            self._resume(strand, rows[first : first + len(tokens)])
-            first += len(tokens)
+            last = first + len(tokens)
+            if lack := [failed[slot] for slot in slots[first:last] if slot in failed]:
+                self._fail([strand], lack[0])
+            else:
+                self._resume(strand, rows[first:last])
+            first = last
+
+    def _step(self, slots: list[int], tokens: list[int]) -> tuple[Float32Array, dict[int, OutOfMemory]]:
+        """A token into each slot: the logits, and the error of each slot that has none for want of memory."""
+        rows = np.empty((0, 0), np.float32)
+
+        def step(some: list[int]) -> None:
+            nonlocal rows
+            found = self._runtime.step([slots[index] for index in some], [tokens[index] for index in some])
+            if len(some) == len(slots):
+                rows = found
+                return
+            if not len(rows):
+                rows = np.zeros((len(slots), found.shape[1]), np.float32)
+            rows[some] = found
+
+        failed = self._steps.run(slots, step)
+        return rows, failed
 
     def _resume(self, strand: _Strand, answer: Any = None) -> None:
         """Answers a strand's need and those that follow, until one has to wait or the strand ends."""

@@ -5,6 +5,8 @@
     ├── BundleError            a model folder that is incomplete or does not follow the format
     │   └── BundleHashError    a file whose bytes are not those that the manifest names
     ├── ProviderError          the asked-for execution provider cannot be used here
+    ├── OutOfMemory            the memory, or the GPU's, ran out while loading or running
+    │   └── MemoryPlanError    more than is free would be needed, so nothing was loaded
     ├── SlotError              a slot was used out of turn or out of range
     │   └── ContextFullError   more tokens than the text context holds
     ├── AudioError             samples that are no 16 kHz mono float32 audio
@@ -42,6 +44,22 @@ class BundleHashError(BundleError):
 
 class ProviderError(WhisperError):
     """The execution provider is missing, or does not fit the bundle's target."""
+
+
+class OutOfMemory(WhisperError):
+    """The memory, or the GPU's, ran out. What was running can be run again, with less at once."""
+
+
+class MemoryPlanError(OutOfMemory):
+    """The model was not loaded, because it would need more memory than is free.
+
+    Attributes: `need` and `available`, in bytes.
+    """
+
+    def __init__(self, message: str, *, need: int, available: int) -> None:
+        super().__init__(message)
+        self.need = need
+        self.available = available
 
 
 class SlotError(WhisperError):

@@ -15,7 +15,7 @@ dense.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -29,9 +29,10 @@ import onnxruntime as ort
 
 from .bundle import Bundle, GraphBytes
 from .dims import N_FRAMES
-from .errors import BundleError, ContextFullError, ProviderError
+from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError
 from .held import Copy, Held
 from .manifest import TARGETS
+from .memory import check_fits, is_out_of_memory
 
 __all__ = ["Graph", "Runtime", "installation", "load_graph", "physical_cores"]
 
@@ -41,6 +42,8 @@ _INSTALL: Final = {
     "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
     "(`pip install stenobox[gpu]` without the cpu extra)",
 }
+_DTYPES: Final = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
+_LESS: Final = "use fewer slots or a smaller model, or free some memory"
 _ENCODE_TOGETHER: Final = {"cpu": 1, "cuda": 8}  # windows: a batch only costs memory on the CPU
 
 
@@ -48,7 +51,9 @@ class Runtime:
     """A bundle's model with `slots` places for windows. Not thread safe: one thread owns it.
 
     Raises ProviderError when the provider cannot run this bundle here (never a silent fallback), BundleError
-    when the bundle's files do not load.
+    when the bundle's files do not load, MemoryPlanError when it would need more memory than is free
+    (memory.py), and OutOfMemory when that ran out all the same, while loading or from any method. A slot that
+    took part in such a run keeps what it held; one that was being filled has to be filled again.
     """
 
     def __init__(
@@ -66,8 +71,10 @@ class Runtime:
         self.dims = bundle.dims
         self.slots = slots
         self.provider = provider
+        self._int8 = TARGETS[bundle.target].compute == "int8"  # then the audio's cache is, too
         self.threads = threads or physical_cores()
         _check_provider(bundle, provider)
+        check_fits(bundle, provider, slots)
         # The decoder first: while a session starts, its weights are in memory twice.
         self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
         self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
@@ -257,9 +264,11 @@ class Runtime:
         binding = self._decoder.io_binding()
         for name, cache in self._caches.items():
             cache.bind_input(binding, name, lo, hi)
+            # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
             if name.startswith("self_"):
-                # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
                 cache.bind_output(binding, name.replace("self_", "present_"), lo, hi)
+            elif self._int8 and "scale" not in name:  # appends nothing here, and then it copies nothing
+                cache.bind_output(binding, f"present_{name}", lo, hi)
         return binding
 
     def _cache_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -268,6 +277,8 @@ class Runtime:
             for kind in ("k", "v"):
                 yield f"self_{kind}_{layer}", (self.slots, d.n_text_head, d.n_text_ctx, d.text_head_dim)
                 yield f"cross_{kind}_{layer}", (self.slots, d.n_text_head, d.n_audio_ctx, d.text_head_dim)
+                if self._int8:
+                    yield f"cross_{kind}_scale_{layer}", (self.slots, 1, d.n_text_state)
 
     def _check_graphs(self) -> None:
         """The graphs must have the names and shapes that the manifest's dimensions ask for."""
@@ -383,6 +394,29 @@ class _DeviceCopier:
         self._session.run_with_iobinding(binding)
 
 
+class _Session:
+    """An onnxruntime session whose runs raise OutOfMemory when that is what failed."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.io_binding = session.io_binding
+        self.get_inputs = session.get_inputs
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+        return self._mapped(self._session.run, outputs, inputs)
+
+    def run_with_iobinding(self, binding: Any) -> None:
+        self._mapped(self._session.run_with_iobinding, binding)
+
+    def _mapped(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return run(*arguments)
+        except Exception as error:  # as in `_session`
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"the memory ran out during a run of the model; {_LESS}") from error
+            raise
+
+
 def _check_provider(bundle: Bundle, provider: str) -> None:
     if provider not in _PROVIDERS:
         raise ProviderError(f"unknown provider {provider!r}; there are {', '.join(_PROVIDERS)}")
@@ -418,6 +452,8 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
             graph.model, options, providers=[_PROVIDERS[provider]], enable_fallback=0
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        if is_out_of_memory(error):
+            raise OutOfMemory(f"the memory ran out while {name} was loaded; {_LESS}") from error
         if provider == "cuda":
             raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
         raise BundleError(f"a graph of {name} does not load ({error}); build the model again") from error
@@ -426,12 +462,12 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
         raise ProviderError(
             f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {_INSTALL[provider]}"
         )
-    return session
+    return _Session(session)
 
 
 def _input_dtype(session: Any, name: str) -> type[np.generic]:
     kind = next(i.type for i in session.get_inputs() if i.name == name)
-    return np.float16 if kind == "tensor(float16)" else np.float32
+    return _DTYPES[kind]
 
 
 def _contiguous(slots: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:

@@ -3,8 +3,8 @@
     PYTHONPATH=onnx_models .venv/bin/python tests/bench/bench_build.py [--shape large-v3] [--scratch FOLDER]
 
 Writes a checkpoint of random numbers (large-v3: 3.1 GB, in two safetensors files as Hugging Face has it),
-builds every target in a process of its own, and prints that process's peak memory. Needs about 10 GB of disk in the
-scratch folder, one build after the other, and leaves nothing there.
+builds every target in a process of its own, and prints that process's peak memory. Needs about 10 GB of disk
+in the scratch folder, one build after the other, and leaves nothing there.
 """
 
 from __future__ import annotations
