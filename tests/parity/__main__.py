@@ -74,7 +74,8 @@ def main() -> int:
     broken = [row for row in rows if row.verdict == "broken"]
     print(f"\n{len(broken)} broken promises, {took / 60:.1f} minutes")
     if full and not arguments.no_save:
-        report.save(report.described(arguments.minutes, parts, models, took), rows)
+        about = report.described(arguments.minutes, models, took=took, spared=setup.answers.spared)
+        report.save(about, rows)
     return 1 if broken or not rows else 0
 
 

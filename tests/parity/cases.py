@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from making_checkpoints import openai_file, tensors
+from making_checkpoints import OFFICIAL, openai_file, tensors
 from parity.bundle_weights import bundle_weights
 from whisper_onnx.build import build
 from whisper_onnx.dims import Dims
@@ -27,40 +27,7 @@ from whisper_onnx.dims import Dims
 __all__ = ["DEMO", "SHAPES", "Case", "demo_case", "shape_case"]
 
 DEMO: Final = Path(__file__).parents[2] / "onnx_models" / "demo"
-_TINY: Final = Dims(
-    n_mels=80,
-    n_audio_ctx=1500,
-    n_audio_state=384,
-    n_audio_head=6,
-    n_audio_layer=4,
-    n_vocab=51_865,
-    n_text_ctx=448,
-    n_text_state=384,
-    n_text_head=6,
-    n_text_layer=4,
-)
-
-
-def _shape(state: int, heads: int, layers: int) -> Dims:
-    return replace(
-        _TINY,
-        n_audio_state=state,
-        n_audio_head=heads,
-        n_audio_layer=layers,
-        n_text_state=state,
-        n_text_head=heads,
-        n_text_layer=layers,
-    )
-
-
-# OpenAI's model card; the English-only vocabulary is one smaller.
-SHAPES: Final[Mapping[str, Dims]] = {
-    "tiny": _TINY,
-    "tiny.en": replace(_TINY, n_vocab=51_864),
-    "base": _shape(512, 8, 6),
-    "base.en": replace(_shape(512, 8, 6), n_vocab=51_864),
-    "small": _shape(768, 12, 12),
-}
+SHAPES: Final = ("tiny", "tiny.en", "base", "base.en", "small")
 
 
 @dataclass(frozen=True)
@@ -119,9 +86,9 @@ def shape_case(name: str, folder: Path) -> Case:
     With plain random weights the token just read is the likeliest next one, for ever: any engine would agree
     with any other. Larger positions and sharper attention make the text change from token to token.
     """
-    weights = tensors(SHAPES[name])
+    weights = tensors(OFFICIAL[name])
     weights["decoder.positional_embedding"] *= 4
     for key in weights:
         if key.startswith("decoder.") and key.endswith((".query.weight", ".key.weight")):
             weights[key] *= 4
-    return Case(name, SHAPES[name], weights, folder)
+    return Case(name, OFFICIAL[name], weights, folder)

@@ -16,7 +16,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, processors
 from transformers import WhisperForConditionalGeneration
 
 import whisper_onnx.tokenizer
-from making_checkpoints import hugging_face_folder
+from making_checkpoints import byte_letters, hugging_face_folder
 from parity.cases import Case
 from whisper_onnx.dims import Dims
 from whisper_onnx.tokenizer import Tokenizer, load_vocabulary
@@ -124,7 +124,7 @@ def _tokenizer(dims: Dims) -> tokenizers.Tokenizer:
     name: Literal["multilingual", "gpt2"] = "multilingual" if dims.is_multilingual else "gpt2"
     lines = (_VOCAB / f"{name}.tiktoken").read_text("ascii").splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines)}
-    letters = _byte_letters()
+    letters = byte_letters()
 
     def spelled(token: bytes) -> str:
         return "".join(letters[byte] for byte in token)
@@ -145,10 +145,3 @@ def _tokenizer(dims: Dims) -> tokenizers.Tokenizer:
     for text, token in special.items():
         assert tokenizer.token_to_id(text) == token, text
     return tokenizer
-
-
-def _byte_letters() -> dict[int, str]:
-    """GPT-2's printable letter for each byte: itself if printable, else one from U+0100 on."""
-    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    others = (byte for byte in range(256) if byte not in printable)
-    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}

@@ -35,6 +35,11 @@ class Setup:
     seed: int = 1
 
     @cached_property
+    def answers(self) -> Answers:
+        """The peers' transcripts, from this run and earlier ones."""
+        return Answers(self.cache / "answers")
+
+    @cached_property
     def speech(self) -> Recording:
         """Half a minute that every model is given, two windows long with their overlap."""
         return composed(45.0, self.seed + 100)
@@ -61,7 +66,6 @@ class Engines:
     def __init__(self, case: Case, setup: Setup) -> None:
         self.case = case
         self.setup = setup
-        self._answers = Answers(setup.cache / "answers")
 
     @cached_property
     def ours(self) -> Ours:
@@ -124,4 +128,4 @@ class Engines:
             "audio": recording.sha256,
             "options": dict(options),
         }
-        return self._answers.get(key, make)
+        return self.setup.answers.get(key, make)

@@ -20,11 +20,12 @@ def readers(engines: Engines) -> Iterator[Row]:
     if not engines.case.trained:
         return
     done = subprocess.run([sys.executable, str(_CHECK)], capture_output=True, text=True, check=False)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
     yield Lines("checkpoints", "any", "torch, transformers").promised(
         "files they write, read by us",
         promise="identical",
         measured=lines[-1][:120] if lines else f"exit {done.returncode}",
         held=done.returncode == 0,
-        details=() if done.returncode == 0 else tuple(lines[-20:]),
+        details=tuple(line for line in lines if line.startswith("FAIL"))
+        + (() if done.returncode == 0 else tuple(done.stderr.splitlines()[-5:])),
     )

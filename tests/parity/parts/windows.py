@@ -41,6 +41,10 @@ def windows(engines: Engines) -> Iterator[Row]:
 
 def _first_window(engines: Engines, how: str, options: dict[str, Any]) -> list[Row]:
     audio = engines.setup.speech.audio[:_WINDOW]
+    if options["without_timestamps"] and not engines.case.trained:
+        # Random text would hold timestamps even so, and be cut at them.
+        first = engines.ours.model.tokenizer("en", "transcribe").timestamp_begin
+        options = {**options, "suppress_tokens": (-1, *range(first, engines.case.dims.n_vocab))}
     mel = engines.openai.log_mel(audio)[:, :3000]
     theirs = engines.openai.decode(np.ascontiguousarray(mel), language="en", **options)
     ours = _window_of_ours(engines, audio, options)
