@@ -100,7 +100,8 @@ class _Sinusoids:
     def read(self) -> NDArray[np.float32]:
         """Sines and cosines as float32, as openai-whisper's `model.sinusoids` computes them."""
         length, channels = self.shape
-        rates = np.exp(-np.log(10_000) / (channels // 2 - 1) * np.arange(channels // 2)).astype(np.float32)
+        steps = max(1, channels // 2 - 1)  # a model of width 2 has one rate
+        rates = np.exp(-np.log(10_000) / steps * np.arange(channels // 2)).astype(np.float32)
         angles = np.arange(length, dtype=np.float32)[:, None] * rates
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
 

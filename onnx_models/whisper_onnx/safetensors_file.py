@@ -7,6 +7,7 @@ the file into memory (a file that shrinks then ends the process), and believes a
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,9 +89,7 @@ def _tensor(file: HeldFile, name: str, entry: object, data: int) -> FileTensor:
         )
     if not _are_counts(shape, _MAX_RANK) or not _are_counts(place, 2) or len(place) != 2:
         raise CheckpointError(f"{where} has an impossible shape or place; download it again")
-    size = np.dtype(_DTYPES[dtype]).itemsize
-    for n in shape:
-        size *= n
+    size = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
     if size != place[1] - place[0] or data + place[1] > file.size:
         raise CheckpointError(f"{where} does not lie where the header says; download it again")
     return FileTensor(file, _DTYPES[dtype], tuple(shape), place[0], place[1], data)

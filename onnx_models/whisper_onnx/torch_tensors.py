@@ -6,6 +6,7 @@ is `{"dims": {...}, "model_state_dict": {name: tensor}}`.
 
 from __future__ import annotations
 
+import math
 import reprlib
 import zlib
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .checkpoint import Described, StoredTensor, dims_of
+from .checkpoint import Described, dims_of
 from .errors import CheckpointError
 from .held_file import HeldFile
 from .torch_pickle import ITEM_SIZES, TensorView, Unused
@@ -66,6 +67,11 @@ class _Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of its values in the file."""
+        return math.prod(self.shape) * ITEM_SIZES[self.dtype]
+
     def read(self) -> NDArray[Any]:
         size = ITEM_SIZES[self.dtype]
         values = np.empty(self.span, "<u2" if self.dtype == "bfloat16" else self.dtype)
@@ -87,13 +93,16 @@ def described(file: HeldFile, tree: object, storages: Mapping[str, StoredBytes])
     dims, state = tree["dims"], tree["model_state_dict"]
     if not isinstance(dims, dict) or not isinstance(state, dict):
         raise CheckpointError(f"{name}: `dims` and `model_state_dict` are not dictionaries")
-    tensors: dict[str, StoredTensor] = {}
+    tensors: dict[str, _Tensor] = {}
     for key, value in state.items():
         if key == "alignment_heads" or isinstance(value, Unused):
             continue  # saved by some versions as a buffer; see published.py
         if not isinstance(key, str) or not isinstance(value, TensorView):
             raise CheckpointError(f"{name}: {reprlib.repr(key)} is not a tensor of floating-point numbers")
         tensors[key] = _tensor(key, value, storages)
+    # Parts may share a storage, but each value is of one part; else a small file could describe a huge model.
+    if sum(tensor.size for tensor in tensors.values()) > file.size:
+        raise CheckpointError(f"{name} describes more than the file holds; it is damaged or false")
     return Described(dims_of(dims, name), tensors, (file,))
 
 
@@ -113,9 +122,9 @@ def _tensor(name: str, view: TensorView, storages: Mapping[str, StoredBytes]) ->
             f"{name[:80]!r} needs {view.offset + span} stored values, the file holds {max(0, held)} for it; "
             "the checkpoint is damaged, download it again"
         )
-    count = 1
-    for n in view.shape:
-        count *= n
+    count = math.prod(view.shape)
+    if span < count:
+        raise CheckpointError(f"{name[:80]!r} repeats its stored values; save it as a tensor of its own")
     if span > _MAX_SPREAD * count:
         raise CheckpointError(f"{name[:80]!r} is spread over {span} values; save it contiguously")
     return _Tensor(stored, dtype, view.storage.start + view.offset, span, view.shape, view.strides)
