@@ -12,8 +12,11 @@ Decoder: `tokens`, `positions` [B, S] int64; `rows` [R] int64, rows of the flatt
     [B, H, A, d]
     -> `logits` [R, V] float32, `present_k_i`, `present_v_i` [B, H, T, d]; for a pass that aligns words with
     audio also `cross_query_i` [B, S, D], the cross-attention's queries with bias, not scaled by 1 / sqrt(d)
-The caches' `present` outputs must be bound to the memory of the `self` inputs: GroupQueryAttention then
-writes only the new rows, in place.
+For int8 the cross-attention's cache is int8, with `cross_k_scale_i`, `cross_v_scale_i` [B, 1, D] float32, the
+value of one step in each channel, among the encoder's outputs and the decoder's inputs, and the decoder also
+has outputs `present_cross_k_i`, `present_cross_v_i`.
+The caches' `present` outputs must be bound to the memory of the `self` (and `cross`) inputs:
+GroupQueryAttention then writes only the new rows, in place.
 
 Operators: Attention is all of "Attention Is All You Need" (Vaswani et al. 2017) as in openai-whisper's
 `model.py`; GroupQueryAttention with as many key as query heads is plain causal attention with a cache of
@@ -22,11 +25,12 @@ fixed size.
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import TensorProto
 
 from .dims import N_FRAMES, Dims
-from .graph_writer import Compute, GraphWriter, Tensors, Weights
+from .graph_writer import Bytes, Compute, GraphWriter, Tensors, Weights
 from .weight_files import WeightSink
 
 __all__ = ["decoder_graph", "encoder_graph"]
@@ -80,7 +84,9 @@ def decoder_graph(
     for layer in range(dims.n_text_layer):
         for kind in ("k", "v"):
             w.input(f"self_{kind}_{layer}", w.dtype, _self_shape(dims))
-            w.input(f"cross_{kind}_{layer}", w.dtype, _cross_shape(dims))
+            w.input(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(dims))
+            if w.int8:
+                w.input(f"cross_{kind}_scale_{layer}", w.dtype, ["B", 1, dims.n_text_state])
     blocks = [f"decoder.blocks.{layer}" for layer in range(dims.n_text_layer)]
     nexts = [*(f"{block}.attn_ln" for block in blocks[1:]), "decoder.ln"]
     with w.scope("decoder"):
@@ -121,21 +127,29 @@ def _encoder_block(
     """The norm of x, and x [B, A, D] -> the same after this block, normed by `following`."""
     normed, x = before
     with w.scope("attn"):
-        qkv = [w.linear(normed, f"{block}.attn.{p}", bias=False) for p in ("query", "key", "value")]
+        # In float32 for int8 too: a small part of the time, and most of the error that bytes would bring.
+        qkv = [
+            w.linear(normed, f"{block}.attn.{p}", bias=False, stored="none")
+            for p in ("query", "key", "value")
+        ]
         bias = w.qkv_bias(f"{block}.attn", dims.n_audio_state)
         attended = w.fused("MultiHeadAttention", [*qkv, bias], num_heads=dims.n_audio_head)
-        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln")
-    return _mlp(w, normed, x, block, following)
+        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln", stored="none")
+    return _mlp(w, (normed, x), block, following, stored="channels")
 
 
 def _cross_projections(w: GraphWriter, audio: str, dims: Dims, layer: int) -> None:
     """The keys and values that the decoder's layer reads the audio by: [B, A, D] -> twice [B, H, A, d]."""
     cross = f"decoder.blocks.{layer}.cross_attn"
     for kind, projection in (("k", "key"), ("v", "value")):
-        projected = w.linear(audio, f"{cross}.{projection}", bias=projection == "value")
+        projected = w.linear(audio, f"{cross}.{projection}", bias=projection == "value", stored="channels")
+        if w.int8:
+            projected, step = w.rounded(projected, 1, np.array(0, np.int8))
+            scale = w.node("Identity", [step], output=f"cross_{kind}_scale_{layer}")
+            w.output(scale, w.dtype, ["B", 1, dims.n_text_state])
         heads = w.node("Reshape", [projected, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
         w.node("Transpose", [heads], perm=[0, 2, 1, 3], output=f"cross_{kind}_{layer}")
-        w.output(f"cross_{kind}_{layer}", w.dtype, _cross_shape(dims))
+        w.output(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(dims))
 
 
 def _decoder_block(
@@ -150,7 +164,7 @@ def _decoder_block(
     with w.scope("cross_attn"):
         attended = _cross_attention(w, normed, dims, layer)
         normed, x = w.project_add_norm(attended, x, f"{block}.cross_attn.out", f"{block}.mlp_ln")
-    return _mlp(w, normed, x, block, following)
+    return _mlp(w, (normed, x), block, following, stored="blocks")
 
 
 def _self_attention(w: GraphWriter, normed: str, dims: Dims, layer: int) -> str:
@@ -174,14 +188,57 @@ def _cross_attention(w: GraphWriter, normed: str, dims: Dims, layer: int) -> str
     query = w.rename(query, f"cross_query_{layer}")
     w.output(query, w.dtype, ["B", "S", dims.n_text_state])
     keys_values = [f"cross_k_{layer}", f"cross_v_{layer}"]
+    if w.int8:
+        return _cross_attention_to_bytes(w, query, keys_values, dims, layer)
     return w.fused("MultiHeadAttention", [query, *keys_values], num_heads=dims.n_text_head)
 
 
-def _mlp(w: GraphWriter, normed: str, residual: str, block: str, following: str) -> tuple[str, str]:
+def _cross_attention_to_bytes(
+    w: GraphWriter, query: str, keys_values: list[str], dims: Dims, layer: int
+) -> str:
+    """The same over a cache of bytes, a quarter of what a step would read.
+
+    Only GroupQueryAttention reads such caches. It is given no new keys and values, so all it does to the
+    cache is to read it; but it must be handed the same memory as `present`, or it would copy it. Scales by
+    channel and slot are more than it takes: the keys' are multiplied into the query, the values' into the
+    result.
+    """
+    batch = w.node("Shape", ["tokens"], start=0, end=1)
+    nothing = w.node("ConstantOfShape", [w.node("Concat", [batch, w.ints([0, dims.n_text_state])], axis=0)])
+    last = w.node("Expand", [w.int32([dims.n_audio_ctx - 1]), batch])
+    one = w.floats([1.0])
+    present = [f"present_cross_{kind}_{layer}" for kind in ("k", "v")]
+    for name in present:
+        w.output(name, TensorProto.INT8, _cross_shape(dims))
+    scaled = w.node("Mul", [query, f"cross_k_scale_{layer}"])
+    inputs = [scaled, nothing, nothing, *keys_values, last, w.int32([dims.n_audio_ctx])]
+    attended = w.fused(
+        "GroupQueryAttention",
+        [*inputs, "", "", "", "", "", one, one],
+        outputs=present,
+        num_heads=dims.n_text_head,
+        kv_num_heads=dims.n_text_head,
+        causal=0,
+        kv_cache_bit_width=8,
+        k_quant_type="PER_TENSOR",
+        v_quant_type="PER_TENSOR",
+    )
+    return w.node("Mul", [attended, f"cross_v_scale_{layer}"])
+
+
+def _mlp(
+    w: GraphWriter, before: tuple[str, str], block: str, following: str, *, stored: Bytes
+) -> tuple[str, str]:
+    """The norm of x, and x -> the same after the two layers and the residual, normed by `following`."""
+    normed, x = before
     with w.scope("mlp"):
-        hidden = w.linear(normed, f"{block}.mlp.0", bias=False)
+        hidden = w.linear(normed, f"{block}.mlp.0", bias=False, stored=stored)
         hidden = w.fused("BiasGelu", [hidden, w.weight(f"{block}.mlp.0.bias")])
-        return w.project_add_norm(hidden, residual, f"{block}.mlp.2", following)
+        return w.project_add_norm(hidden, x, f"{block}.mlp.2", following, stored=stored)
+
+
+def _cross_type(w: GraphWriter) -> int:
+    return TensorProto.INT8 if w.int8 else w.dtype
 
 
 def _cross_shape(dims: Dims) -> list[int | str]:

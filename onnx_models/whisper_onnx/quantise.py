@@ -1,4 +1,16 @@
-"""The arithmetic of 8-bit weights: what is stored for a matrix of float32, and how far that is from it."""
+"""The arithmetic of 8-bit weights: what is stored for a matrix of float32, and how far that is from it.
+
+Two forms, for two kinds of work, both with symmetric steps (Jacob et al. 2018, "Quantization and Training of
+Neural Networks for Efficient Integer-Arithmetic-Only Inference", section 2.1, with the zero fixed):
+
+Blocks: a scale for every few inputs of an output. The operator MatMulNBits rounds the activations to bytes
+as finely, and adds the blocks up in float32. Precise, and for a few rows, as in the decoder's steps, as fast
+as memory gives the weights.
+
+Channels: a scale for every output, and one for every row of activations. The sums are integers, four times as
+fast as float32 for many rows: the encoder. A scale of its own for every row also means that a window's result
+never depends on its neighbours in a batch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ZERO", "dequantised_blocks", "quantise_blocks"]
+__all__ = ["ZERO", "dequantised_blocks", "quantise_blocks", "quantise_channels"]
 
 ZERO: Final = 128  # what stands for 0 among the stored 0..255; MatMulNBits' default for 8 bits
 
@@ -40,3 +52,15 @@ def dequantised_blocks(
     """What `quantise_blocks` stands for, [out, inputs]."""
     values = (stored.astype(np.float32) - ZERO) * scales[:, :, np.newaxis]
     return values.reshape(len(stored), -1)[:, :inputs]
+
+
+def quantise_channels(weight: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A torch Linear's weight, [out, in], with one scale for each output: weight = stored * scale.
+
+    No value is further off than scale / 2, scale = max|row| / 127.
+
+    Returns stored [out, in] and scales [out].
+    """
+    scales = (np.abs(weight).max(axis=1) / 127).astype(np.float32)
+    divisors = np.where(scales == 0, np.float32(1), scales)
+    return np.clip(np.rint(weight / divisors[:, np.newaxis]), -127, 127).astype(np.int8), scales

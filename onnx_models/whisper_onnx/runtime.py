@@ -42,7 +42,11 @@ _INSTALL: Final = {
     "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
     "(`pip install stenobox[gpu]` without the cpu extra)",
 }
-_DTYPES: Final = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
+_DTYPES: Final[Mapping[str, type[np.generic]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+}
 _LESS: Final = "use fewer slots or a smaller model, or free some memory"
 _ENCODE_TOGETHER: Final = {"cpu": 1, "cuda": 8}  # windows: a batch only costs memory on the CPU
 
