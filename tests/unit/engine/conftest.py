@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from whisper_onnx import WhisperModel
+from listening import ENGLISH
+from whisper_onnx import Transcription, WhisperModel
 
 Samples = NDArray[np.float32]
 SPEECH = Path(__file__).parent / "speech"
@@ -40,3 +41,30 @@ def say(clips: dict[str, Samples]) -> Callable[..., Samples]:
         return np.concatenate(pieces)
 
     return together
+
+
+@pytest.fixture(scope="session")
+def long(say: Callable[..., Samples]) -> Samples:
+    """Three windows and more, with words in each."""
+    return say(
+        "computer",
+        1.0,
+        "digits",
+        12.0,
+        "table",
+        9.0,
+        "digits",
+        20.0,
+        "computer",
+        2.0,
+        "table",
+        15.0,
+        "digits",
+    )
+
+
+@pytest.fixture(scope="session")
+def long_alone(model: WhisperModel, long: Samples) -> Transcription:
+    transcription = model.transcribe(long, ENGLISH)
+    assert len({segment.seek for segment in transcription.segments}) >= 3  # else the tests below test nothing
+    return transcription
