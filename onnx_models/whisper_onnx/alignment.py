@@ -68,7 +68,7 @@ def word_timings(
         return []
     words, groups = tokenizer.split_to_word_tokens([*aligned, tokenizer.eot])
     if len(groups) <= 1:
-        return []  # nothing but bytes that are no character, which the end was taken into
+        return []  # the end was taken into the only one
     probabilities = _probabilities(logits[: len(aligned), : tokenizer.eot], aligned)
     tokens, positions = dtw(-alignment_matrix(attention)[start:-1].astype(np.float64))
     # Where the path first comes to each token.

@@ -4,9 +4,9 @@
 
 As record.py, whose environment it uses; it replaces words.json, some 250 kB. Temperature 0 only, float32.
 
-words.json          checkpoint_sha256, versions, and for each case: recording (a clip's name, or "long": that
-                    of long_recording.py), options (those of `transcribe`), language, text, segments; a word
-                    is [word, start, end, probability]
+words.json          checkpoint_sha256, versions; merged: TEXTS cut into words; and for each of the cases:
+                    recording (a clip's name, or "long": that of long_recording.py), options (those of
+                    `transcribe`), language, text, segments; a word is [word, start, end, probability]
 """
 
 from __future__ import annotations
@@ -24,6 +24,22 @@ from long_recording import long_recording  # noqa: E402
 from record import _sha256  # noqa: E402
 
 _CLIPS = "2.5,11.75,20,20,63.2,64,30,41,100"  # one empty, one going back, the last open
+# Language -> text whose words and marks are put together.
+TEXTS: dict[str, str] = {
+    "en": " He said: \"Don't (ever) go - it's 5.30!\" [Laughs] Well... {yes}, \"no\"; $3,50? -- O'Neill's.",
+    "de": " „Guten Tag“, sagte er. »Wie geht’s?« Die E-Mail (vom 3. Mai) kam – leider – zu spät!",  # noqa: RUF001
+    "es": " ¿Qué tal? ¡Hola! Ella dijo: “¿Y tú?” (nada) 1.000,50 euros.",
+    "fr": " L'été, « c'est-à-dire » : l'ami d'Éric ; voilà !",
+    "zh": "他说：“你好！今天(星期三)去吗？”、好的。我有3个苹果，谢谢。",  # noqa: RUF001
+    "ja": "「こんにちは」、元気ですか？はい、元気です。東京タワー(333m)！",  # noqa: RUF001
+    "th": "สวัสดีครับ (คุณ) สบายดีไหม? ใช่!",
+    "my": "မင်္ဂလာပါ။ နေကောင်းလား?",
+    "yue": "佢話：「你好呀！」係咪？𠮷野家。",  # noqa: RUF001
+    "ru": " «Привет», — сказал он. Как дела? (хорошо)",
+    "ar": ' قال: "مرحبا" (صديقي)، كيف حالك؟',
+    "hi": " नमस्ते! आप कैसे हैं? (ठीक)।",
+    "ko": ' "안녕하세요," 그는 말했다. (네) 좋아요!',
+}
 # Case -> options besides word_timestamps, language and temperature.
 LONG_CASES: dict[str, dict[str, Any]] = {
     "long": {},
@@ -43,6 +59,7 @@ LONG_CASES: dict[str, dict[str, Any]] = {
         "prepend_punctuations": "",
         "append_punctuations": ".",
         "initial_prompt": "Well, yes.",
+        "carry_initial_prompt": True,
     },
     "long-clips-without-words": {"clip_timestamps": _CLIPS, "word_timestamps": False},
 }
@@ -85,6 +102,7 @@ def main() -> None:
     for case, options in LONG_CASES.items():
         record(case, "long", audio, options)
     index = {
+        "merged": {language: _merged(model, language) for language in TEXTS},
         "checkpoint_sha256": _sha256(args.checkpoint),
         "versions": {name: version(name) for name in ("openai-whisper", "torch")},
         "cases": cases,
@@ -92,6 +110,19 @@ def main() -> None:
     text = json.dumps(index, indent=None, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     # A line for each segment, so that a change shows where it is.
     (HERE / "words.json").write_text(text.replace('{"avg_logprob"', '\n{"avg_logprob"') + "\n")
+
+
+def _merged(model: Any, language: str) -> list[str]:
+    """The words of the language's text with their marks; those that went into another one are empty."""
+    from whisper.timing import WordTiming, merge_punctuations
+    from whisper.tokenizer import get_tokenizer
+
+    tokenizer = get_tokenizer(model.is_multilingual, num_languages=100, language=language, task="transcribe")
+    words, groups = tokenizer.split_to_word_tokens(tokenizer.encode(TEXTS[language]))
+    timings = [WordTiming(word, group, 0.0, 0.0, 0.0) for word, group in zip(words, groups, strict=True)]
+    merge_punctuations(timings, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")  # noqa: RUF001  # `transcribe`'s defaults
+    assert "".join(timing.word for timing in timings) == TEXTS[language]
+    return [timing.word for timing in timings]
 
 
 def _segment(segment: dict[str, Any]) -> dict[str, Any]:

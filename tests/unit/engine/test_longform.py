@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whisper_onnx.alignment import WordTiming
 from whisper_onnx.dims import Dims
 from whisper_onnx.errors import OptionsError
-from whisper_onnx.longform import LongformState, Segment, Transcription, WindowRequest, windows
+from whisper_onnx.longform import (
+    AlignRequest,
+    LongformState,
+    Segment,
+    Transcription,
+    WindowRequest,
+    windows,
+)
 from whisper_onnx.options import TranscribeOptions
 from whisper_onnx.search import WindowResult
 from whisper_onnx.tokenizer import Tokenizer
@@ -35,14 +43,36 @@ def result(tokens: Iterable[int], **changes: Any) -> WindowResult:
     return replace(WindowResult(tokens, text, -0.2, 0.01, 1.1, 0.0, "en"), **changes)
 
 
+def timings(request: AlignRequest) -> list[WordTiming]:
+    """Times that look like speech but for every token of an odd number: long and improbable."""
+    words, groups = TOKENIZER.split_to_word_tokens([*request.text_tokens, TOKENIZER.eot])
+    found, clock = [], 0.0
+    for word, group in zip(words[:-1], groups[:-1], strict=True):
+        odd = group[0] % 2 == 1
+        end = min(clock + (2.5 if odd else 0.3), request.size / 100)
+        found.append(WordTiming(word, group, clock, end, 0.1 if odd else 0.9))
+        clock = min(end + 0.02 * (group[0] % 80), request.size / 100)
+    return found
+
+
+Align = Callable[[AlignRequest], list[WordTiming]]
+
+
 class Run:
     """Sends results to the generator and remembers what it asked for."""
 
     def __init__(
-        self, frames: int, options: TranscribeOptions = OPTIONS, state: LongformState | None = None
+        self,
+        frames: int,
+        options: TranscribeOptions = OPTIONS,
+        state: LongformState | None = None,
+        *,
+        align: Align = timings,
     ) -> None:
         self.state = state or LongformState.start(TOKENIZER, options, "en")
         self.requests: list[WindowRequest] = []
+        self._align = align
+        self.aligned: list[AlignRequest] = []
         self.transcription: Transcription | None = None
         self._course = windows(
             self.state,
@@ -54,9 +84,13 @@ class Run:
         )
         self._take(lambda: next(self._course))
 
-    def _take(self, advance: Callable[[], WindowRequest]) -> None:
+    def _take(self, advance: Callable[[], WindowRequest | AlignRequest]) -> None:
         try:
-            self.requests.append(advance())
+            request = advance()
+            while isinstance(request, AlignRequest):
+                self.aligned.append(request)
+                request = self._course.send(self._align(request))
+            self.requests.append(request)
         except StopIteration as stop:
             self.transcription = stop.value
 
@@ -246,16 +280,31 @@ some_result = st.builds(
 )
 
 
+some_options = st.builds(
+    lambda words, clips, threshold, prompt, condition: replace(
+        OPTIONS,
+        word_timestamps=words,
+        clip_timestamps=clips,
+        hallucination_silence_threshold=threshold,
+        initial_prompt=prompt,
+        condition_on_previous_text=condition,
+    ),
+    st.booleans(),
+    st.sampled_from(["0", "", "3.5,70,20,21.5,100,500", "150,10,40"]),
+    st.sampled_from([None, 0.0, 0.5, 2.0]),
+    st.sampled_from([None, "Anna and Peter"]),
+    st.booleans(),
+)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     results=st.lists(some_result, min_size=1, max_size=8),
-    prompt=st.sampled_from([None, "Anna and Peter"]),
-    condition=st.booleans(),
+    options=some_options,
 )
 def test_a_recording_resumed_after_any_window_goes_on_as_if_uninterrupted(
-    results: list[WindowResult], prompt: str | None, condition: bool
+    results: list[WindowResult], options: TranscribeOptions
 ) -> None:
-    options = replace(OPTIONS, initial_prompt=prompt, condition_on_previous_text=condition)
     straight = Run(20_000, options)
     saved = [json.dumps(straight.state.to_dict())]
     for item in results:
@@ -272,16 +321,109 @@ def test_a_recording_resumed_after_any_window_goes_on_as_if_uninterrupted(
 
 
 @settings(max_examples=60, deadline=None)
-@given(results=st.lists(some_result, min_size=30, max_size=30), frames=st.integers(1, 9000))
+@given(
+    results=st.lists(some_result, min_size=30, max_size=30),
+    frames=st.integers(1, 9000),
+    words=st.booleans(),
+    threshold=st.sampled_from([None, 0.0, 0.5, 2.0]),
+)
 def test_windows_always_move_on_and_stay_within_the_recording(
-    results: list[WindowResult], frames: int
+    results: list[WindowResult], frames: int, words: bool, threshold: float | None
 ) -> None:
-    run = Run(frames)
+    options = replace(OPTIONS, word_timestamps=words, hallucination_silence_threshold=threshold)
+    run = Run(frames, options)
     for item in results:
         if run.transcription is None:
             run.send(item)
     assert run.seeks == sorted(set(run.seeks))
     assert all(r.size == min(3000, frames - r.seek) > 0 for r in run.requests)
+
+
+# Clips
+
+
+@pytest.mark.parametrize(
+    ("clips", "windows_asked_for"),
+    [
+        ("", [(0, 3000), (3000, 3000), (6000, 1000)]),
+        ("5", [(500, 3000), (3500, 3000), (6500, 500)]),
+        ("5,12.34", [(500, 734)]),
+        ((5.0, 40.0), [(500, 3000), (3500, 500)]),
+        ("10,20,5,6,50", [(1000, 1000), (500, 100), (5000, 2000)]),  # in the order given
+        ("1,1,3,2,4,5", [(400, 100)]),  # nothing to hear in the first two
+        ("60,500,600,700", [(6000, 1000)]),  # no further than the recording
+        ("0.004,0.016", [(0, 2)]),  # rounded to frames of 10 ms
+    ],
+)
+def test_windows_are_those_of_the_clips(
+    clips: str | tuple[float, ...], windows_asked_for: list[tuple[int, int]]
+) -> None:
+    run = Run(7000, replace(OPTIONS, clip_timestamps=clips))
+    while run.transcription is None:
+        run.send(result([at(0), *ONE, at(0.5)]))
+    assert [(request.seek, request.size) for request in run.requests] == windows_asked_for
+
+
+# Words
+
+
+WORDS = replace(OPTIONS, word_timestamps=True)
+EVEN = [token for token in range(1000, 20_000, 80) if TOKENIZER.decode([token])[:1] == " "]
+ODD = [token + 1 for token in range(1000, 20_000, 80) if TOKENIZER.decode([token + 1])[:1] == " "]
+
+
+def test_all_text_of_a_window_is_aligned_at_once_and_words_move_the_ends_of_segments() -> None:
+    run = Run(6000, WORDS).send(result([at(0), *EVEN[:2], at(2), at(2), *EVEN[2:4], at(9), at(9)]))
+    assert run.aligned == [AlignRequest((*EVEN[:4],), 3000)]
+    first, second = run.state.segments
+    assert [len(segment.words or ()) for segment in (first, second)] == [2, 2]
+    for segment in (first, second):
+        assert segment.words is not None
+        assert (segment.start, segment.end) == (segment.words[0].start, segment.words[-1].end)
+    assert run.seeks[1] == round(second.end * 100)  # not at the last pair of timestamps
+
+
+def test_a_window_without_text_is_not_aligned() -> None:
+    run = Run(6000, WORDS).send(result([at(0), at(5)]))
+    assert run.aligned == []
+    assert run.state.segments == []
+    assert len(run.seeks) == 2
+
+
+def test_improbable_words_after_a_silence_are_decoded_again_from_where_they_begin() -> None:
+    options = replace(WORDS, hallucination_silence_threshold=1.0)
+    text = ODD[:1]
+
+    def silence_first(request: AlignRequest) -> list[WordTiming]:
+        return [WordTiming(" x", list(request.text_tokens), 6.0, 6.02, 0.01)]
+
+    run = Run(6000, options, align=silence_first)
+    run.send(result([at(6), *text, at(6.5), at(6.5)], temperature=1.0))
+    assert run.seeks == [0, 600]
+    assert run.state.segments == []
+
+
+def test_improbable_words_between_silences_are_dropped_with_all_that_follows_them() -> None:
+    options = replace(WORDS, hallucination_silence_threshold=1.0)
+
+    def pauses(request: AlignRequest) -> list[WordTiming]:
+        real, made_up = request.text_tokens[:4], request.text_tokens[4:]
+        return [
+            *(WordTiming(" a", [t], i * 0.3, i * 0.3 + 0.3, 0.9) for i, t in enumerate(real)),
+            *(WordTiming(" b", [t], 9.0, 9.02, 0.01) for t in made_up),
+        ]
+
+    run = Run(6000, options, align=pauses)
+    run.send(result([at(0), *EVEN[:4], at(1.2), at(9), *ODD[:1], at(9.5), at(9.5)]))
+    assert [segment.text for segment in run.state.segments] == [TOKENIZER.decode(EVEN[:4])]
+    assert run.seeks == [0, 900]
+
+
+def test_a_segment_with_words_is_the_same_after_json() -> None:
+    run = Run(6000, WORDS).send(result([at(0), *EVEN[:2], at(2), at(2)]))
+    (segment,) = run.state.segments
+    assert segment.words
+    assert Segment.from_dict(json.loads(json.dumps(segment.to_dict()))) == segment
 
 
 GOOD = LongformState.start(TOKENIZER, OPTIONS, "en").to_dict()
@@ -294,6 +436,8 @@ GOOD = LongformState.start(TOKENIZER, OPTIONS, "en").to_dict()
         {**GOOD, "version": 1},
         {**GOOD, "seek": "soon"},
         {**GOOD, "seek": -1},
+        {**GOOD, "clip": -1},
+        {**GOOD, "last_speech": "nan"},
         {**GOOD, "prompt_reset_since": 5},
         {**GOOD, "segments": [{"id": 0}]},
         {**GOOD, "segments": 7},
