@@ -23,16 +23,17 @@ from .clips import clip_points, seek_clips
 from .dims import HOP_LENGTH, N_FRAMES, SAMPLE_RATE, TOKENS_PER_SECOND
 from .errors import OptionsError
 from .features import LogMel, checked
-from .longform import LongformState, WindowRequest, is_silent
+from .longform import AlignRequest, LongformState, WindowRequest, is_silent
 from .needs import Encode, Needs, Progress, Release, Scan, Slot, Together
 from .options import TranscribeOptions
 from .packing import PackedWindow, pack, within
-from .recording import decode_window, detect_language, wanted_language
+from .recording import align_words, decode_window, detect_language, wanted_language
 from .rules import rules_for
 from .search import WindowResult
 from .tokenizer import Tokenizer
 from .transcription import Segment, Transcription
 from .vad import detecting, spans
+from .words import add_words, text_tokens
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -197,12 +198,15 @@ class _Windows:
     def decoding(self, index: int) -> Needs[None]:
         """Decodes one window, enters its segments, and tells of those whose turn has come."""
         window = self._windows[index]
-        yield Slot()
+        yield Slot(self._options.slots)
         log_mel = LogMel(window.samples(self._audio), self._model.dims.n_mels)
         yield Encode(log_mel.window(0, N_FRAMES))
         request = WindowRequest(seek=window.seek, size=log_mel.n_frames, prompt_tokens=self._prompt)
         result = yield from decode_window(self._model, self._tokenizer, self._rules, self._options, request)
-        new = self._state.finish(index, self._heard(window, result))
+        heard = self._heard(window, result)
+        if self._options.word_timestamps and heard:
+            heard = yield from self._with_words(heard, log_mel.n_frames)
+        new = self._state.finish(index, [self._placed(window, segment) for segment in heard])
         duration = len(self._audio) / SAMPLE_RATE
         state = self._state
         yield Release(
@@ -215,29 +219,51 @@ class _Windows:
             )
         )
 
-    def _heard(self, window: PackedWindow, result: WindowResult) -> tuple[Segment, ...]:
-        """The segments of a window's result, with the recording's times."""
+    def _heard(self, window: PackedWindow, result: WindowResult) -> list[Segment]:
+        """The segments of a window's result; their times are the window's."""
         if is_silent(result, self._options):
-            return ()
-        margin = self._options.vad_parameters.speech_pad_ms / 1000
-        segments = []
-        for part in _parts(result.tokens, self._tokenizer, window.n_samples / SAMPLE_RATE):
-            start, end = window.span(part.start, part.end, margin)
-            segments.append(
-                Segment(
-                    id=0,  # until its turn has come
-                    seek=window.seek,
-                    start=start,
-                    end=end,
-                    text=part.text,
-                    tokens=part.tokens,
-                    temperature=result.temperature,
-                    avg_logprob=result.avg_logprob,
-                    compression_ratio=result.compression_ratio,
-                    no_speech_prob=result.no_speech_prob,
-                )
+            return []
+        return [
+            Segment(
+                id=0,  # until its turn has come
+                seek=0,
+                start=part.start,
+                end=part.end,
+                text=part.text,
+                tokens=part.tokens,
+                temperature=result.temperature,
+                avg_logprob=result.avg_logprob,
+                compression_ratio=result.compression_ratio,
+                no_speech_prob=result.no_speech_prob,
             )
-        return tuple(segments)
+            for part in _parts(result.tokens, self._tokenizer, window.n_samples / SAMPLE_RATE)
+        ]
+
+    def _with_words(self, segments: Sequence[Segment], size: int) -> Needs[list[Segment]]:
+        """The segments with words, by one more pass over the window, of which `size` frames count."""
+        text = tuple(token for tokens in text_tokens(segments, self._tokenizer) for token in tokens)
+        timings = yield from align_words(self._model, self._tokenizer, AlignRequest(text, size))
+        return add_words(
+            segments,
+            timings,
+            tokenizer=self._tokenizer,
+            prepended=self._options.prepend_punctuations,
+            appended=self._options.append_punctuations,
+            last_speech=0.0,
+        )
+
+    def _placed(self, window: PackedWindow, segment: Segment) -> Segment:
+        """A segment of the window with the recording's times."""
+        start, end = window.span(
+            segment.start, segment.end, self._options.vad_parameters.speech_pad_ms / 1000
+        )
+        if not segment.words:
+            return replace(segment, seek=window.seek, start=start, end=end)
+        words = []
+        for word in segment.words:
+            first, last = window.span_of_word(word.start, word.end)
+            words.append(replace(word, start=first, end=last))
+        return replace(segment, seek=window.seek, start=words[0].start, end=words[-1].end, words=tuple(words))
 
 
 @dataclass(frozen=True, slots=True)
