@@ -170,13 +170,14 @@ class Batcher:
             self._resume(strand)
         while self._encoding:  # a second time after a detection whose window is not the one to decode
             batch, self._encoding = self._encoding, {}
+            slots = [strand.slots[0] for strand in batch]
             try:
-                failed = self._encode([strand.slots[0] for strand in batch], list(batch.values()))
+                failed = self._encode(slots, list(batch.values()))
             except Exception as error:
                 self._fail(batch, error)
                 continue
-            for strand in batch:
-                if (lack := failed.get(strand.slots[0])) is not None:
+            for strand, slot in zip(batch, slots, strict=True):
+                if (lack := failed.get(slot)) is not None:
                     self._fail([strand], lack)
                 else:
                     self._resume(strand)
