@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -54,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("folder", type=Path)
     verify.set_defaults(run=_verify)
 
+    plan = commands.add_parser("plan", help="how much memory a model will need, before it is loaded")
+    plan.add_argument("folder", type=Path)
+    plan.add_argument("--slots", type=_count, default=8, help="windows decoded together (default: 8)")
+    plan.set_defaults(run=_plan)
+
     transcribe = commands.add_parser("transcribe", help="print the transcript of a recording")
     transcribe.add_argument("folder", type=Path, help="a model folder")
     transcribe.add_argument("audio", type=Path)
@@ -72,19 +78,32 @@ def _count(text: str) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
+    from tqdm import tqdm  # noqa: PLC0415
+
     from .build import build  # noqa: PLC0415  # onnx takes a moment to import
 
-    bundle = build(
-        args.checkpoint,
-        args.output,
-        target=args.target,
-        weights=args.weights,
-        name=args.name,
-        licence=args.licence,
-        source=args.source,
-    )
+    started = time.monotonic()
+    with tqdm(unit=" tensors", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def show(read: int, of: int) -> None:
+            bar.total = of
+            bar.update(read - bar.n)
+
+        bundle = build(
+            args.checkpoint,
+            args.output,
+            target=args.target,
+            weights=args.weights,
+            name=args.name,
+            licence=args.licence,
+            source=args.source,
+            on_read=show,
+        )
     size = sum(entry.size for entry in bundle.manifest.files.values())
-    sys.stdout.write(f"{bundle.folder}: {bundle.name}, {bundle.target}, {size / 1e6:.1f} MB\n")
+    seconds = time.monotonic() - started
+    sys.stdout.write(
+        f"{bundle.folder}: {bundle.name}, {bundle.target}, {size / 1e6:.1f} MB, built in {seconds:.1f} s\n"
+    )
     return 0
 
 
@@ -98,6 +117,31 @@ def _verify(args: argparse.Namespace) -> int:
         return 1
     bundle = Bundle.load(args.folder, verify=False)
     sys.stdout.write(f"{args.folder}: {bundle.name} is as its manifest says (SHA-256 {bundle.sha256})\n")
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from .bundle import Bundle  # noqa: PLC0415
+    from .memory import available, planned  # noqa: PLC0415
+
+    bundle = Bundle.load(args.folder, verify=False)
+    provider = TARGETS[bundle.target].provider
+    plan, free = planned(bundle, args.slots), available(provider)
+    parts = {
+        "runtime": plan.overhead,
+        "weights": plan.weights,
+        "while loading, besides": plan.loading,
+        f"caches of {args.slots} slots": plan.caches,
+        "a run of the encoder": plan.encoder,
+        "a run of the decoder": plan.decoder,
+        "at most in all": plan.total,
+    }
+    where = "memory" if provider == "cpu" else "the GPU's memory"
+    sys.stdout.write(f"{bundle.name}, {bundle.target}, in {where}:\n")
+    for name, size in parts.items():
+        sys.stdout.write(f"{name:>26} {size >> 20:8} MiB\n")
+    told = "cannot be told" if free is None else f"{free >> 20:8} MiB"
+    sys.stdout.write(f"{'free':>26} {told}\n")
     return 0
 
 

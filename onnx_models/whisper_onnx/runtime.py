@@ -79,6 +79,7 @@ class Runtime:
         self.threads = threads or physical_cores()
         _check_provider(bundle, provider)
         check_fits(bundle, provider, slots)
+        self._alignment_graph = bundle.read_graph("alignment")  # small; whether it is sound is told now
         # The decoder first: while a session starts, its weights are in memory twice.
         self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
         self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
@@ -115,6 +116,13 @@ class Runtime:
                     cache.bind_output(binding, name, lo, hi)
             self._encoder.run_with_iobinding(binding)
         self._held.encoded(slots)
+
+    def warm_up(self) -> None:
+        """Runs encoder, prompt and step once, on silence in slot 0, which is as good as empty afterwards."""
+        self.encode([0], np.zeros((1, self.dims.n_mels, N_FRAMES), dtype=np.float32))
+        self.prompt(0, [0])
+        self.step([0], [0])
+        self._held.clear([0], audio=True)
 
     def encoder_output(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """The encoder's last hidden state of (n, n_mels, 3000) windows, (n, 1500, state); fills no slot."""
@@ -154,8 +162,7 @@ class Runtime:
         self._held.check([slot])
         ids = self._checked_tokens(tokens)
         if self._alignment is None:
-            graph = self.bundle.read_graph("alignment")
-            self._alignment = _session(graph, self.provider, self.threads, self.bundle.name)
+            self._alignment = _session(self._alignment_graph, self.provider, self.threads, self.bundle.name)
         decoding = self._new_binding(slot, slot + 1)
         aligning = self._alignment.io_binding()
         for name in (value.name for value in self._alignment.get_inputs()):
