@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz lint types contracts wheel test-wheel lock bench bench-engine bench-daemon clean
+.PHONY: help run test fuzz lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,13 @@ test-wheel: wheel  ## install the wheel alone into a fresh environment and use i
 
 lock:  ## write requirements/*.lock anew from pyproject.toml
 	tools/lock.sh
+
+PARITY_VENV := $(CURDIR)/.cache/parity-venv
+parity:  ## our engine's answers beside openai-whisper's, faster-whisper's and transformers' (PARITY_ARGS="--help")
+	@test -x $(PARITY_VENV)/bin/python || python3 -m venv $(PARITY_VENV)
+	@$(PARITY_VENV)/bin/python -m pip install --quiet -r requirements/parity.txt
+	@$(PARITY_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
+	PYTHONPATH=tests:onnx_models $(PARITY_VENV)/bin/python -m parity $(PARITY_ARGS)
 
 bench: bench-engine bench-daemon  ## print the benchmark tables
 

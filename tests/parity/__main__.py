@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -83,9 +84,13 @@ def _compared(case: Case, setup: Setup, parts: tuple[str, ...]) -> Iterator[Row]
     engines = Engines(case, setup)
     for part in parts:
         begun = time.monotonic()
-        lines = Lines(part, case.name, "any")
-        yield from lines.attempt("the whole part", lambda part=part: list(PARTS[part](engines)))
+        rows = partial(_rows, part, engines)
+        yield from Lines(part, case.name, "any").attempt("the whole part", rows)
         print(f"     ({part} of {case.name}: {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
+
+
+def _rows(part: str, engines: Engines) -> list[Row]:
+    return list(PARTS[part](engines))
 
 
 def _chosen(parser: argparse.ArgumentParser, listed: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ def _tokenizer(dims: Dims) -> tokenizers.Tokenizer:
     def spelled(token: bytes) -> str:
         return "".join(letters[byte] for byte in token)
 
-    pairs = []
+    pairs: list[tuple[int, int, int, bytes, bytes]] = []
     for token, rank in ranks.items():
         halves = [(token[:i], token[i:]) for i in range(1, len(token))]
         known = [(a, b) for a, b in halves if a in ranks and b in ranks]

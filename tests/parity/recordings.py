@@ -61,14 +61,14 @@ def composed(seconds: float, seed: int, *, clean: bool = False) -> Recording:
 
 def spoken(seconds: float, seed: int, *, clean: bool = False) -> Recording:
     """A recording of this length of new sentences by espeak-ng. OSError when its library is not installed."""
-    from train_demo.grammar import Grammar
+    from train_demo.grammar import Grammar, Kind
     from train_demo.speech import ESPEAK_HELD_OUT_VARIANTS, EspeakNg, random_espeak_voice
 
     espeak, chosen = EspeakNg(), random.Random(seed)
     grammar = Grammar(chosen.randrange(1 << 62))
-    sentences = []
+    sentences: list[Sentence] = []
     while sum(len(samples) for _, samples in sentences) < seconds * RATE:
-        kind = "digits" if chosen.random() < 0.25 else "sentence"
+        kind: Kind = "digits" if chosen.random() < 0.25 else "sentence"
         voice = random_espeak_voice(chosen, ESPEAK_HELD_OUT_VARIANTS)
         said = espeak.speak(grammar.draw(kind, held_out=True), voice)
         sentences.append((said.text, said.samples.astype(np.float64)))
@@ -113,7 +113,7 @@ def _placed(name: str, seconds: float, seed: int, sentences: list[Sentence], *, 
 def _faster(samples: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
     """Played faster by linear interpolation: higher in pitch too, like a fast tape."""
     places = np.arange(0.0, len(samples) - 1, factor)
-    return np.interp(places, np.arange(len(samples)), samples)
+    return np.asarray(np.interp(places, np.arange(len(samples)), samples))
 
 
 def _add_backgrounds(track: NDArray[np.float64], draw: random.Random) -> None:

@@ -1,10 +1,14 @@
-"""The table of a run: on the terminal, as JSON and Markdown in results/, and in the engine's README."""
+"""The table of a run: on the terminal, as JSON and Markdown in results/, and in the engine's README.
+
+`python -m parity.report` writes Markdown and README anew from the JSON of the last full run.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -14,7 +18,17 @@ from typing import Any, Final
 
 from parity.rows import Row
 
-__all__ = ["README", "RESULTS", "described", "markdown", "readme_section", "save", "shown", "with_section"]
+__all__ = [
+    "README",
+    "RESULTS",
+    "described",
+    "markdown",
+    "readme_section",
+    "save",
+    "saved",
+    "shown",
+    "with_section",
+]
 
 ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = Path(__file__).parent / "results"
@@ -50,10 +64,19 @@ def described(minutes: float, models: Sequence[str], *, took: float, spared: flo
 def save(about: dict[str, Any], rows: Sequence[Row]) -> None:
     """Writes results/parity.json and results/parity.md, and the README's section."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "parity.json").write_text(
-        json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False)
-        + "\n"
-    )
+    kept = {"about": about, "rows": [asdict(row) for row in rows]}
+    (RESULTS / "parity.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    _write_tables(about, rows)
+
+
+def saved() -> tuple[dict[str, Any], list[Row]]:
+    """What `save` was given by the last full run."""
+    kept = json.loads((RESULTS / "parity.json").read_text())
+    rows = [Row(**(row | {"details": tuple(row["details"])})) for row in kept["rows"]]
+    return kept["about"], rows
+
+
+def _write_tables(about: dict[str, Any], rows: Sequence[Row]) -> None:
     (RESULTS / "parity.md").write_text(markdown(about, rows))
     README.write_text(with_section(README.read_text(), readme_section(about, rows)))
 
@@ -77,23 +100,24 @@ def markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
 
 
 def readme_section(about: dict[str, Any], rows: Sequence[Row]) -> str:
-    """A line for each part, model and peer: how many promises were held, and the last figure of each kind."""
+    """One line for each part, peer and promise, with the figure of its worst comparison."""
     kinds: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        kinds.setdefault((row.part, row.peer, row.promise), []).append(row)
+        if row.verdict != "told":
+            kinds.setdefault((row.part, row.peer, row.promise), []).append(row)
     lines = []
     for (part, peer, promise), found in kinds.items():
         models = ", ".join(dict.fromkeys(row.model for row in found))
-        held = sum(row.verdict == "held" for row in found)
-        kept = f"{held} of {len(found)}" if promise else ""
-        lines.append([part, peer, models, promise, _worst(found), kept])
+        held = f"{sum(row.verdict == 'held' for row in found)} of {len(found)}"
+        lines.append([part, peer, models, promise, _worst(found), held])
+    heads = ("part", "against", "models", "promised", "measured, at worst", "held")
     return "\n".join(
         [
             BEGIN,
-            f"Measured at commit {about['commit'][:10]} in {_took(about)} on "
-            f"{about['machine']['cores']} cores; every line in `tests/parity/results/parity.md`.",
+            f"{_verdict(rows)} Commit {about['commit'][:10]}; {_took(about)}, on "
+            f"{about['machine']['cores']} cores. Every comparison is in `tests/parity/results/parity.md`.",
             "",
-            *_table(("part", "against", "models", "promised", "measured", "held"), lines),
+            *_table(heads, lines),
             END,
         ]
     )
@@ -117,22 +141,20 @@ def shown(row: Row) -> str:
 
 
 def _worst(rows: Sequence[Row]) -> str:
-    """The figure of these rows that is furthest from equality, or what was counted in the longest."""
-    numbers = [(_number(row.measured), row.measured) for row in rows]
-    if all(number is not None for number, _ in numbers) and rows[0].promise.startswith("within"):
-        return max(numbers, key=lambda pair: pair[0] or 0.0)[1]
-    return (
-        "; ".join(dict.fromkeys(row.measured for row in rows[:2]))
-        if len(rows) <= 2
-        else f"{len(rows)} comparisons"
-    )
+    """The figure of a broken promise, of the largest difference, or of the longest comparison."""
+    broken = [row.measured for row in rows if row.verdict == "broken"]
+    if broken:
+        return broken[0]
+    if rows[0].promise.startswith("within"):
+        return max((row.measured for row in rows), key=lambda measured: float(measured.split()[0]))
+    if rows[0].promise == "identical":
+        return max((row.measured for row in rows), key=_counted)
+    return "; ".join(dict.fromkeys(row.measured for row in rows))
 
 
-def _number(measured: str) -> float | None:
-    try:
-        return float(measured.split(maxsplit=1)[0].rstrip(";"))
-    except ValueError:
-        return None
+def _counted(measured: str) -> int:
+    """The largest number in it: of tokens, segments or words."""
+    return max((int(number) for number in re.findall(r"\d+", measured)), default=0)
 
 
 def _verdict(rows: Sequence[Row]) -> str:
@@ -167,3 +189,7 @@ def _processor() -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    _write_tables(*saved())
