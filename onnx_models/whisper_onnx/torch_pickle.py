@@ -184,9 +184,8 @@ class _Machine:
     def get(self, index: int) -> None:
         self._stack.append(self._memo[index])
 
-    def name(self, words: str) -> None:
-        module, _, name = words.partition(" ")
-        self._stack.append(_name(module, name))
+    def name(self, words: tuple[str, str]) -> None:
+        self._stack.append(_name(*words))
 
     def stack_name(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
@@ -295,6 +294,15 @@ _CALLS: Final[Mapping[tuple[str, str], Callable[..., object]]] = MappingProxyTyp
     }
 )
 
+
+def _two_lines(stream: IO[bytes]) -> tuple[str, str]:
+    """GLOBAL's argument. pickletools would take a backslash in it for an escape, which pickle does not."""
+    lines = stream.readline(), stream.readline()
+    if not all(line.endswith(b"\n") for line in lines):
+        raise ValueError("no newline")
+    return lines[0][:-1].decode("ascii"), lines[1][:-1].decode("ascii")
+
+
 _Read: TypeAlias = Callable[[IO[bytes]], Any] | None
 _Act: TypeAlias = Callable[[_Machine, Any], None] | None
 
@@ -338,4 +346,5 @@ _OPCODES: Final[Mapping[bytes, tuple[_Read, _Act]]] = MappingProxyType(
         for known in pickletools.opcodes
         if known.name in _ACTIONS
     }
+    | {b"c": (_two_lines, _Machine.name)}
 )

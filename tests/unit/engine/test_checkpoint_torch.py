@@ -59,6 +59,7 @@ PROGRAMS: dict[str, Callable[[Path], Any]] = {
     "a getattr chain": lambda path: Call(Global("builtins", "getattr"), (Global("os", "x"), "system")),
     "torch.load": lambda path: Call(Global("torch", "load"), (str(path),)),
     "a storage's dotted name": lambda path: Call(Global("torch", "HalfStorage.from_file"), (str(path),)),
+    "a name with a backslash": lambda path: Raw(b"cos\\-\nsystem\n"),
     "numpy": lambda path: Call(Global("numpy", "save"), (str(path), 1)),
     "STACK_GLOBAL": lambda path: Raw(b"X\x02\x00\x00\x00osX\x06\x00\x00\x00system\x93(" + RUN + b"tR"),
     "STACK_GLOBAL from the memo": lambda path: Raw(
