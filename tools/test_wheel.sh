@@ -29,6 +29,21 @@ speech=$(find "$root/tests/data/speech" -name '*.flac' -o -name '*.wav' | sort |
 [ -n "$speech" ] || { say "no recording under tests/data/speech"; exit 1; }
 "$bin/stenobox" transcribe "$speech" --model demo --format srt | tee out.srt
 grep -q -- '-->' out.srt
+say "the engine alone: the five lines of its README"
+"$bin/python" -P - "$root/onnx_models/whisper_onnx/README.md" "$speech" <<'PYTHON'
+import contextlib, importlib.resources, io, pathlib, re, sys
+readme, speech = map(pathlib.Path, sys.argv[1:])
+example = re.search(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)[1]
+assert len(example.splitlines()) <= 5, example
+demo = importlib.resources.files("whisper_onnx") / "demo"
+example = example.replace('"interview.wav"', repr(str(speech))).replace('"onnx_models/demo"', repr(str(demo)))
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    exec(compile(example, str(readme), "exec"))
+assert said.getvalue().strip(), "no transcript"
+assert not [name for name in sys.modules if name.partition(".")[0] == "stenobox"], "the engine imported the appliance"
+print(said.getvalue().strip())
+PYTHON
 "$bin/python" -c 'import stenobox, whisper_onnx, importlib.resources as r
 assert (r.files("stenobox") / "webui" / "index.html").is_file(), "the page is not in the wheel"
 assert (r.files("whisper_onnx") / "demo" / "model.toml").is_file(), "the demo model is not in the wheel"'

@@ -7,7 +7,7 @@ computed number (4, on CUDA 2):
     weights   1.2 x (on the CPU in float32: 4 for each parameter, and the token table once more as it is
               stored, since the look-up and the packed projection each hold one; otherwise: the files)
     loading   the files of the largest graph, which are in memory while its session starts
-    caches    2 L x slots x D x (T + A) x I
+    caches    2 L x slots x D x (T x I + A x J), J being I, or 1 where the target is int8
     encoder   1.5 x windows x 24 A x D x I, one window at a time on the CPU and up to 8 on CUDA
     decoder   1.5 x (T x (24 D + H (A + T)) x I for a prompt, 8 slots V for logits)
     overhead  the runtime itself: 40 MiB, on CUDA 768 MiB
@@ -79,6 +79,8 @@ def planned(bundle: Bundle, slots: int) -> MemoryPlan:
     files = {role: bundle.size(role) for role in bundle.graphs}
     number = 4 if target.provider == "cpu" else 2
     windows = min(slots, _ENCODED_TOGETHER[target.provider])
+    audio_number = 1 if target.compute == "int8" else number
+    position = d.n_text_ctx * number + d.n_audio_ctx * audio_number
     weights = sum(files.values())
     if target.compute == "fp32":
         stored = 2 if weights < 3 * d.parameters else 4  # bytes of a number in the files
@@ -88,7 +90,7 @@ def planned(bundle: Bundle, slots: int) -> MemoryPlan:
         overhead=_OVERHEAD[target.provider],
         weights=round(_HELD * weights),
         loading=max(files.values()),
-        caches=2 * d.n_text_layer * slots * d.n_text_state * (d.n_text_ctx + d.n_audio_ctx) * number,
+        caches=2 * d.n_text_layer * slots * d.n_text_state * position,
         encoder=round(_ARENA * windows * 24 * d.n_audio_ctx * d.n_audio_state * number),
         decoder=round(_ARENA * (prompt + 8 * slots * d.n_vocab)),
     )
