@@ -27,7 +27,9 @@ if TYPE_CHECKING:
         ProviderError,
         WhisperError,
     )
+    from .live import LiveSession, LiveUpdate
     from .model import WhisperModel
+    from .needs import Partial
     from .options import TranscribeOptions
     from .transcription import Segment, Transcription, Word
     from .vad_options import VadOptions
@@ -39,9 +41,12 @@ __all__ = [
     "BundleError",
     "BundleHashError",
     "CheckpointError",
+    "LiveSession",
+    "LiveUpdate",
     "MemoryPlanError",
     "OptionsError",
     "OutOfMemory",
+    "Partial",
     "Progress",
     "ProviderError",
     "Segment",
@@ -69,7 +74,9 @@ _HOMES: Final = {
         "WhisperError",
     ),
     "transcription": ("Segment", "Transcription", "Word"),
+    "live": ("LiveSession", "LiveUpdate"),
     "model": ("WhisperModel",),
+    "needs": ("Partial",),
     "options": ("TranscribeOptions",),
     "vad_options": ("VadOptions",),
 }

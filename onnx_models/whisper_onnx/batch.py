@@ -24,10 +24,24 @@ from .batched import transcribing_batched
 from .errors import OptionsError, OutOfMemory, SlotError
 from .features import Float32Array
 from .narrowing import Narrowing
-from .needs import Align, Encode, Feed, Fork, Need, Needs, Progress, Prompt, Release, Scan, Slot, Together
+from .needs import (
+    Align,
+    Encode,
+    Feed,
+    Fork,
+    Need,
+    Needs,
+    Partial,
+    Progress,
+    Prompt,
+    Release,
+    Report,
+    Scan,
+    Slot,
+    Together,
+)
 from .options import TranscribeOptions
 from .recording import transcribing
-from .transcription import Transcription
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -46,6 +60,8 @@ class Task:
     audio: (n_samples,) float32, 16 kHz mono, may be a memory map
     resume: a `Progress.state` to go on from, of the same audio, options and model
     on_progress: called after each window; if it raises, the task ends in `on_error`
+    on_partial: called with the text so far while a window is decoded, after every few tokens
+    course: what to run instead of a transcription; the first need of its generator is a Scan
     on_done, on_error: exactly one of them is called, at the end, unless the task is cancelled
     """
 
@@ -53,8 +69,17 @@ class Task:
     options: TranscribeOptions = field(default_factory=TranscribeOptions)
     resume: dict[str, Any] | None = None
     on_progress: Callable[[Progress], None] | None = None
-    on_done: Callable[[Transcription], None] | None = None
+    on_done: Callable[[Any], None] | None = None
     on_error: Callable[[Exception], None] | None = None
+    on_partial: Callable[[Partial], None] | None = None
+    course: Callable[[WhisperModel], Needs[Any]] | None = None
+
+    def needs(self, model: WhisperModel) -> Needs[Any]:
+        """The generator of needs that does this task on a model."""
+        if self.course is not None:
+            return self.course(model)
+        transcribe = transcribing_batched if self.options.mode == "batched" else transcribing
+        return transcribe(model, self.audio, self.options, self.resume)
 
 
 class _Strand:
@@ -108,8 +133,7 @@ class Batcher:
         """Takes a task on; whatever is wrong with it is told to its `on_error` from within `step`."""
         if task in self._live:
             raise ValueError("this task has been added already")
-        course = transcribing_batched if task.options.mode == "batched" else transcribing
-        needs = course(self._model, task.audio, task.options, task.resume)
+        needs = task.needs(self._model)
         strand = _Strand(task, needs if task.options.slots <= self._slots else self._refusing(task.options))
         next(strand.needs)  # its first need is the first scan
         self._live[task] = strand
@@ -248,6 +272,9 @@ class Batcher:
                         self._release(strand)
                         if progress is not None and strand.task.on_progress is not None:
                             strand.task.on_progress(progress)
+                    case Report(partial):
+                        if strand.task.on_partial is not None:
+                            strand.task.on_partial(partial())
                     case Together(children):
                         self._branch(strand, children)
                         return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,14 @@ from .batch import Batcher, Task
 from .bundle import Bundle
 from .dims import N_FRAMES, Dims
 from .errors import OptionsError, ProviderError
-from .features import LogMel
+from .features import LogMel, checked
+from .needs import Encode, Needs, Partial, Prompt, Release, Scan, Slot
 from .options import TranscribeOptions
+from .recording import SCAN_FRAMES
 from .runtime import Runtime
 from .search import language_probabilities
 from .tokenizer import Tokenizer
-from .transcription import Transcription
+from .transcription import Segment, Transcription
 from .vad import Detectors
 
 Audio = NDArray[np.floating]
@@ -57,7 +60,19 @@ class WhisperModel:
         if self.provider == "cuda" if warm_up is None else warm_up:
             self.runtime.warm_up()
         self.detectors = Detectors()
+        self._batcher: Batcher | None = None
         self._tokenizers: dict[tuple[str | None, str | None], Tokenizer] = {}
+
+    @property
+    def batcher(self) -> Batcher:
+        """The batcher over all slots, in which everything that is asked of this object runs.
+
+        The runtime serves one batcher at a time: who makes a Batcher of their own leaves the methods of this
+        object alone while it has anything to do, or uses this one.
+        """
+        if self._batcher is None:
+            self._batcher = Batcher(self, self.runtime.slots)
+        return self._batcher
 
     @property
     def dims(self) -> Dims:
@@ -92,20 +107,76 @@ class WhisperModel:
         options = _with(options or TranscribeOptions(), overrides)
         results: dict[int, Transcription] = {}
         errors: dict[int, Exception] = {}
-        batcher = Batcher(self, self.runtime.slots)
         for index, audio in enumerate(audios):
-            batcher.add(
-                Task(
-                    audio,
-                    options,
-                    on_done=partial(results.__setitem__, index),
-                    on_error=partial(errors.__setitem__, index),
-                )
-            )
-        batcher.run()
+            done, failed = partial(results.__setitem__, index), partial(errors.__setitem__, index)
+            self.batcher.add(Task(audio, options, on_done=done, on_error=failed))
+        while len(results) + len(errors) < len(audios):
+            self.batcher.step()
         if errors:
             raise errors[min(errors)]
         return [results[index] for index in range(len(audios))]
+
+    @overload
+    def stream(
+        self,
+        audio: Audio,
+        options: TranscribeOptions | None = None,
+        *,
+        partial: Literal[False] = False,
+        **overrides: Any,
+    ) -> Iterator[Segment]: ...
+
+    @overload
+    def stream(
+        self,
+        audio: Audio,
+        options: TranscribeOptions | None = None,
+        *,
+        partial: Literal[True],
+        **overrides: Any,
+    ) -> Iterator[Segment | Partial]: ...
+
+    def stream(
+        self,
+        audio: Audio,
+        options: TranscribeOptions | None = None,
+        *,
+        partial: bool = False,
+        **overrides: Any,
+    ) -> Iterator[Segment | Partial]:
+        """Transcribes one recording and yields its segments, in order, each as soon as it is final.
+
+        With `partial` it also yields what is heard of a window while that is being decoded, after every 8
+        tokens; such a text may change altogether. The segments together are those that `transcribe` gives.
+        Closing the iterator ends the work and frees its slots; several iterators may take turns.
+
+        Raises OptionsError for a wrong option at once, and what `transcribe` raises while iterating.
+        """
+        task = Task(audio, _with(options or TranscribeOptions(), overrides))
+        return self._streaming(task, partial)
+
+    def _streaming(self, task: Task, partial: bool) -> Iterator[Segment | Partial]:
+        heard: deque[Segment | Partial] = deque()
+        done: list[Transcription] = []
+        errors: list[Exception] = []
+        task = replace(
+            task,
+            on_progress=lambda progress: heard.extend(progress.new_segments),
+            on_partial=heard.append if partial else None,
+            on_done=done.append,
+            on_error=errors.append,
+        )
+        self.batcher.add(task)
+        try:
+            while not done and not errors:
+                self.batcher.step()
+                while heard:
+                    yield heard.popleft()
+            yield from heard  # another caller's steps may have ended it
+            if errors:
+                raise errors[0]
+        finally:
+            self.batcher.cancel(task)
 
     def detect_language(self, audio: Audio) -> tuple[str, dict[str, float]]:
         """The language of the first 30 seconds, and the probability of each language by code.
@@ -114,11 +185,44 @@ class WhisperModel:
         """
         if not self.dims.is_multilingual:
             return "en", {"en": 1.0}
-        mel = LogMel(audio, self.dims.n_mels).window(0, N_FRAMES)
-        self.runtime.encode([0], mel[None])
-        tokenizer = self.tokenizer()
-        probabilities = language_probabilities(tokenizer, self.runtime.prompt(0, [tokenizer.sot])[0])
+        checked(audio)
+        probabilities: dict[str, float] = self.run(
+            Task(audio, course=lambda model: _language_probabilities(model, audio))
+        )
         return max(probabilities, key=probabilities.__getitem__), probabilities
+
+    def run(self, task: Task) -> Any:
+        """Steps the model's batcher until this task has ended: its result, or the exception it met.
+
+        The task's `on_done` and `on_error` are not called. Whatever else the batcher has to do goes on
+        meanwhile.
+        """
+        ended: list[Any] = []
+        errors: list[Exception] = []
+        task = replace(task, on_done=ended.append, on_error=errors.append)
+        self.batcher.add(task)
+        try:
+            while not ended and not errors:
+                self.batcher.step()
+        finally:
+            self.batcher.cancel(task)
+        if errors:
+            raise errors[0]
+        return ended[0]
+
+
+def _language_probabilities(model: WhisperModel, audio: Audio) -> Needs[dict[str, float]]:
+    """The probability of each language in the first 30 seconds."""
+    yield Scan()
+    log_mel = LogMel(audio, model.dims.n_mels)
+    while not log_mel.scan(SCAN_FRAMES):
+        yield Scan()
+    yield Slot()
+    yield Encode(log_mel.window(0, N_FRAMES))
+    tokenizer = model.tokenizer()
+    logits = yield Prompt((tokenizer.sot,), rows=(0,))
+    yield Release()
+    return language_probabilities(tokenizer, logits[0])
 
 
 def _with(options: TranscribeOptions, overrides: dict[str, Any]) -> TranscribeOptions:

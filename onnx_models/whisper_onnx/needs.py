@@ -11,7 +11,7 @@ side by side, and takes the place of the windows or surrounds them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,6 +33,17 @@ class Progress:
     new_segments: tuple[Segment, ...]
     language: str
     state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What has been heard so far of a window that is being decoded, which may yet change altogether.
+
+    `start` is the window's, in seconds of the recording; `text` is stripped.
+    """
+
+    start: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,13 @@ class Align:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Tells how far its window has come; `partial` is called only if somebody listens. No answer."""
+
+    partial: Callable[[], Partial]
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Wants these generators of needs run side by side, each with slots of its own.
 
@@ -120,5 +138,5 @@ class Release:
     progress: Progress | None = None
 
 
-Need = Scan | Slot | Encode | Prompt | Fork | Feed | Align | Together | Release
+Need = Scan | Slot | Encode | Prompt | Fork | Feed | Align | Report | Together | Release
 Needs = Generator[Need, Any, Result]

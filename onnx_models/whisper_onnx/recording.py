@@ -8,6 +8,7 @@ first takes a Slot, Encode and Prompt for that, and keeps the slots for its firs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from .dims import FRAMES_PER_SECOND, N_FRAMES
 from .errors import OptionsError
 from .features import LogMel
 from .longform import AlignRequest, Course, LongformState, Transcription, WindowRequest, windows
-from .needs import Align, Encode, Fork, Needs, Progress, Prompt, Release, Scan, Slot
+from .needs import Align, Encode, Fork, Needs, Partial, Progress, Prompt, Release, Report, Scan, Slot
 from .options import TranscribeOptions
 from .prompting import initial_tokens, sample_limit
 from .rules import Rule, rules_for
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # Frames of log-mel scanned at a time, about 5 ms of work: a recording of ten hours takes 1,200 times.
 SCAN_FRAMES: Final = 3_000
+# Tokens between two reports of partial text, 2 to 3 s of speech: counted, not timed, hence deterministic.
+REPORT_TOKENS: Final = 8
 
 
 def transcribing(
@@ -168,12 +171,20 @@ def decode_window(
         feed = search.begin((yield Prompt(initial, search.rows)))
         if feed is not None and search.count > 1:
             yield Fork(search.count)
+        fed = 0
         while feed is not None:
             feed = search.advance((yield feed))
+            fed += 1
+            if fed % REPORT_TOKENS == 0:
+                yield Report(partial(_heard_so_far, search, request))
         result = search.result()
         if attempt == last_attempt or not needs_fallback(result, options):
             return result
     raise AssertionError("TranscribeOptions holds at least one temperature")
+
+
+def _heard_so_far(search: WindowSearch, request: WindowRequest) -> Partial:
+    return Partial(start=request.seek / FRAMES_PER_SECOND, text=search.result().text)
 
 
 def align_words(model: WhisperModel, tokenizer: Tokenizer, request: AlignRequest) -> Needs[list[WordTiming]]:
