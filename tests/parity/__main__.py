@@ -19,7 +19,7 @@ from typing import Final
 
 import torch
 
-from parity import report
+from parity import goldens, report
 from parity.cases import SHAPES, Case, demo_case, shape_case
 from parity.parts import eight_bit, longform, numbers, readers, windows, words
 from parity.rows import Lines, Row
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="small as well (a few minutes and 6 GB more)")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="length of the long recordings")
     parser.add_argument("--cache", type=Path, default=report.ROOT / ".cache" / "parity")
+    parser.add_argument("--record", action="store_true", help="only record tests/golden anew")
     parser.add_argument("--no-save", action="store_true", help="print the table and save nothing")
     arguments = parser.parse_args()
     parts = _chosen(parser, arguments.only, tuple(PARTS))
@@ -63,6 +64,9 @@ def main() -> int:
     torch.set_num_threads(1)  # a run's answers must not depend on how many cores the machine has
     warnings.filterwarnings("ignore", message=".*Triton.*|.*FP16.*")
     setup = Setup(arguments.cache, 60 * arguments.minutes)
+    if arguments.record:
+        goldens.record(demo_case(setup.cache / "models"))
+        return 0
     begun, rows = time.monotonic(), []
     for name in models:
         case = (
