@@ -93,7 +93,7 @@ def decoder_graph(
         # One copy of the embedding serves the look-up and, transposed inside Gemm, the projection onto the
         # vocabulary.
         with w.scope("embedding"):
-            token = w.look_up("decoder.token_embedding.weight", "tokens")
+            token = w.look_up("decoder.token_embedding.weight", "tokens", stored="blocks")
             position = w.look_up("decoder.positional_embedding", "positions")
             x = w.node("Add", [token, position])
         normed = w.layer_norm(x, f"{blocks[0]}.attn_ln")

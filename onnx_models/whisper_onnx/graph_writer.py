@@ -102,15 +102,33 @@ class GraphWriter:
     def weight(self, name: str) -> str:
         return self._constant(name, self._tensors[name])
 
-    def look_up(self, name: str, rows: str) -> str:
+    def look_up(self, name: str, rows: str, *, stored: Bytes = "none") -> str:
         """Rows of the table `name` [N, D] by number, in the compute type: [..., D].
 
         The rows are cast, not the table, which then stays in memory no wider than it is stored.
         """
+        if self.int8 and stored == "blocks" and self._tensors[name].shape[1] % _BLOCK == 0:
+            return self._look_up_blocks(name, rows)
         found = self.node("Gather", [self._stored(name, self._tensors[name]), rows])
         if self._initializers[name].data_type == self.dtype:
             return found
         return self.node("Cast", [found], to=self.dtype)
+
+    def _look_up_blocks(self, name: str, rows: str) -> str:
+        """The same from the bytes that the projection onto the vocabulary multiplies by: no second table."""
+        table, scales = self._blocks(name, self._tensors[name])
+        inputs = [table, rows, self.node("Unsqueeze", [scales, self.ints([2])])]
+        found = self.fused("GatherBlockQuantized", inputs, bits=8, block_size=_BLOCK, quantize_axis=2)
+        return self.node("Reshape", [found, self.ints([0, 0, -1])])
+
+    def _blocks(self, name: str, weight: NDArray[Any]) -> tuple[str, str]:
+        """The matrix as `quantise_blocks` stores it: names of the bytes and of the scales."""
+        names = f"{name}.int8", f"{name}.scales"
+        if names[0] not in self._initializers:
+            stored, scales = quantise_blocks(weight, _BLOCK)
+            self._initializer(names[0], stored)
+            self._initializer(names[1], scales)
+        return names
 
     def linear(self, x: str, name: str, *, bias: bool = True, stored: Bytes = "blocks") -> str:
         """A torch Linear: `x` [..., in] -> [..., out]. `stored`: how, when the graph computes in int8."""
@@ -207,8 +225,7 @@ class GraphWriter:
         return self.node("Add", [product, bias]) if bias else product
 
     def _product_of_blocks(self, x: str, name: str, weight: NDArray[Any], bias: str) -> str:
-        stored, scales = quantise_blocks(weight, _BLOCK)
-        inputs = [x, self._initializer(f"{name}.int8", stored), self._initializer(f"{name}.scales", scales)]
+        inputs = [x, *self._blocks(name, weight)]
         return self.fused(
             "MatMulNBits",
             [*inputs, "", "", bias] if bias else inputs,
