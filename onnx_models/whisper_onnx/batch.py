@@ -129,6 +129,11 @@ class Batcher:
         """Number of tasks that have not ended."""
         return len(self._live)
 
+    @property
+    def free(self) -> int:
+        """Number of slots that hold no window."""
+        return len(self._free)
+
     def add(self, task: Task) -> None:
         """Takes a task on; whatever is wrong with it is told to its `on_error` from within `step`."""
         if task in self._live:

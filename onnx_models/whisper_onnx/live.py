@@ -91,6 +91,11 @@ class LiveSession:
         self._result: WindowResult | None = None
         self._finished = False
 
+    @property
+    def buffered(self) -> float:
+        """Seconds of audio that are kept; at most 30."""
+        return len(self._buffer) / SAMPLE_RATE
+
     def feed(self, pcm: NDArray[np.floating]) -> LiveUpdate:
         """Takes the next samples, (n,) float32 at 16 kHz; answers with what they brought.
 

@@ -197,7 +197,13 @@ def test_a_recording_without_speech_has_no_text(model: WhisperModel, samples: in
 def test_unusable_samples_and_options_without_meaning_are_refused(model: WhisperModel) -> None:
     with pytest.raises(AudioError):
         model.transcribe(np.full(RATE, np.inf, np.float32), BATCHED)
-    for wrong in ({"mode": "fast"}, {"chunk_length": 31}, {"chunk_length": 1}, {"vad_parameters": {}}):
+    wrongs: list[dict[str, Any]] = [
+        {"mode": "fast"},
+        {"chunk_length": 31},
+        {"chunk_length": 1},
+        {"vad_parameters": {}},
+    ]
+    for wrong in wrongs:
         with pytest.raises(OptionsError) as caught:
             model.transcribe(np.zeros(RATE, np.float32), BATCHED, **wrong)
         assert caught.value.field == next(iter(wrong))

@@ -43,7 +43,7 @@ def test_what_is_in_order_in_a_window_is_in_order_in_the_recording(
 ) -> None:
     marks = sorted(times)
     for window in pack(spans, 100):
-        edges = []
+        edges: list[float] = []
         for first, last in zip(marks[::2], marks[1::2], strict=False):
             if first < last and first < window.n_samples:
                 edges += window.span(first / RATE, last / RATE, 0.0)
