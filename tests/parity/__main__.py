@@ -12,7 +12,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +19,8 @@ from typing import Final
 import torch
 
 from parity import goldens, report
-from parity.cases import SHAPES, Case, demo_case, shape_case
+from parity.cases import SHAPES, demo_case, shape_case
+from parity.kept import KeptRows
 from parity.parts import eight_bit, longform, numbers, readers, windows, words
 from parity.rows import Lines, Row
 from parity.setup import Engines, Setup
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="small as well (a few minutes and 6 GB more)")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="length of the long recordings")
     parser.add_argument("--cache", type=Path, default=report.ROOT / ".cache" / "parity")
+    parser.add_argument("--fresh", action="store_true", help="measure again what an unchanged run measured")
     parser.add_argument("--record", action="store_true", help="only record tests/golden anew")
     parser.add_argument("--no-save", action="store_true", help="print the table and save nothing")
     arguments = parser.parse_args()
@@ -67,15 +68,21 @@ def main() -> int:
     if arguments.record:
         goldens.record(demo_case(setup.cache / "models"))
         return 0
-    begun, rows = time.monotonic(), []
+    kept = KeptRows(arguments.cache / "rows", arguments.minutes)
+    took, rows = 0.0, []
     for name in models:
         case = (
             demo_case(setup.cache / "models") if name == "demo" else shape_case(name, setup.cache / "models")
         )
-        for row in _compared(case, setup, parts):
-            rows.append(row)
-            print(report.shown(row), flush=True)
-    took = time.monotonic() - begun
+        engines = Engines(case, setup)
+        for part in parts:
+            found = None if arguments.fresh else kept.get(name, part)
+            measured, seconds = found or _measured(part, engines)
+            kept.put(name, part, measured, seconds)
+            rows += measured
+            took += seconds
+            print("\n".join(map(report.shown, measured)), flush=True)
+            print(f"     ({part} of {name}: {seconds:.0f} s)", file=sys.stderr, flush=True)
     broken = [row for row in rows if row.verdict == "broken"]
     print(f"\n{len(broken)} broken promises, {took / 60:.1f} minutes")
     if full and not arguments.no_save:
@@ -84,17 +91,12 @@ def main() -> int:
     return 1 if broken or not rows else 0
 
 
-def _compared(case: Case, setup: Setup, parts: tuple[str, ...]) -> Iterator[Row]:
-    engines = Engines(case, setup)
-    for part in parts:
-        begun = time.monotonic()
-        rows = partial(_rows, part, engines)
-        yield from Lines(part, case.name, "any").attempt("the whole part", rows)
-        print(f"     ({part} of {case.name}: {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
-
-
-def _rows(part: str, engines: Engines) -> list[Row]:
-    return list(PARTS[part](engines))
+def _measured(part: str, engines: Engines) -> tuple[list[Row], float]:
+    """The lines of one part, and the seconds it took."""
+    begun = time.monotonic()
+    lines = Lines(part, engines.case.name, "any")
+    rows = lines.attempt("the whole part", lambda: list(PARTS[part](engines)))
+    return rows, time.monotonic() - begun
 
 
 def _chosen(parser: argparse.ArgumentParser, listed: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
