@@ -108,7 +108,7 @@ def _prepare(cells: list[Cell]) -> None:
 
 
 def _run(cells: list[Cell], device: Device, arguments: Sequence[str]) -> dict[str, Any]:
-    start, load_before = time.monotonic(), os.getloadavg()[0]
+    start, load_before, commit = time.monotonic(), os.getloadavg()[0], _commit()
     limit = card.limits() if device == "cuda" else None
     measured = []
     for cell in cells:
@@ -125,7 +125,7 @@ def _run(cells: list[Cell], device: Device, arguments: Sequence[str]) -> dict[st
     results: dict[str, Any] = {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+        "commit": commit,
         "machine": _machine(),
         "device": device,
         "threads": max(cell.threads for cell in cells),

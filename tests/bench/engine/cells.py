@@ -66,17 +66,17 @@ _EVERY = (*_MAIN, *_REFERENCE, *_SDPA, "transformers fp32 eager", *_CPP)
 def quick_plan(threads: int) -> Iterator[Cell]:
     """All that was promised, in at most eight minutes on two cores."""
     yield from _quick_whole(threads)
-    yield Cell("file", "base", threads, _INT8, 4, 70, 8, TEN_MINUTES, "batched", WINDOW_TOKENS, fewest=2)
-    yield Cell("file", DEMO, threads, _MAIN, 5, 40, 8, TEN_MINUTES, "batched", fewest=2)
-    yield Cell("file", DEMO, threads, _MAIN, 5, 40, 1, TEN_MINUTES, "sequential", fewest=2)
+    yield Cell("file", "base", threads, _INT8, 4, 55, 8, TEN_MINUTES, "batched", WINDOW_TOKENS, fewest=2)
+    yield Cell("file", DEMO, threads, _MAIN, 5, 30, 8, TEN_MINUTES, "batched", fewest=2)
+    yield Cell("file", DEMO, threads, _MAIN, 5, 30, 1, TEN_MINUTES, "sequential", fewest=2)
     yield Cell("load", "base", threads, _MAIN, 5, 30)
     yield Cell("latency", "base", threads, _MAIN, 9, 15, 1, CLIP, tokens=CLIP_TOKENS)
     for shape, batch in (("tiny", 1), ("tiny", 8), ("base", 1), ("base", 8)):
-        yield Cell("step", shape, threads, _MAIN, 9, 10, batch)
+        yield Cell("step", shape, threads, _MAIN, 9, 8, batch)
 
 
 def _quick_whole(threads: int) -> Iterator[Cell]:
-    for shape, budget in (("tiny", 25), ("base", 40), ("small", 70)):
+    for shape, budget in (("tiny", 20), ("base", 35), ("small", 60)):
         yield Cell("whole", shape, threads, _MAIN, 15, budget, tokens=RUN_TOKENS)
 
 

@@ -72,7 +72,7 @@ def _circumstances(results: Mapping[str, Any]) -> str:
 def _promised(results: Mapping[str, Any]) -> str:
     rows = ["| promised | at most | measured | |", "| --- | --- | --- | --- |"]
     for promise in promises(results["cells"], results["threads"]):
-        measured = "" if promise.measured is None else f"{promise.measured:.2f}{promise.unit}"
+        measured = "" if promise.measured is None else f"{promise.measured:.3f}{promise.unit}"
         rows.append(f"| {promise.what} | {promise.limit:g}{promise.unit} | {measured} | {promise.verdict} |")
     return "\n".join(rows)
 
