@@ -45,7 +45,8 @@ class TranscribeOptions:
     suppress_blank: the first token is neither a space nor the end
     without_timestamps: text only, one segment per window
     max_initial_timestamp: latest first timestamp of a window in seconds; None or 0 for no limit
-    word_timestamps: the segments get `words`; costs one more pass of the decoder for each window
+    word_timestamps: the segments get `words`, for one more pass of the decoder in each window; times of a
+        translation's words are guesses
     prepend_punctuations, append_punctuations: marks that belong to the word after and before them
     clip_timestamps: the parts to transcribe, as "start,end,start,end,..." in seconds or a tuple of these; the
         last end defaults to the recording's

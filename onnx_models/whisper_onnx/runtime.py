@@ -155,7 +155,7 @@ class Runtime:
         len(tokens), positions) float32 with rows that sum to 1, the heads in the order of
         `Bundle.alignment_heads`; and the logits of the positions `rows` within `tokens`, (len(rows),
         n_vocab). Raises as `prompt`, ValueError for positions that the audio does not have, and BundleError
-        when the alignment graph, which is read at the first call, does not load.
+        when the alignment graph, whose session the first call makes, does not load.
         """
         if not 0 <= positions <= self.dims.n_audio_ctx:
             raise ValueError(f"positions must be from 0 to {self.dims.n_audio_ctx}")

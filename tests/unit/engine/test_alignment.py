@@ -24,10 +24,12 @@ from whisper_onnx.alignment import (
     median_filter,
     word_timings,
 )
-from whisper_onnx.dims import N_FRAMES
+from whisper_onnx.alignment_graph import alignment_graph
+from whisper_onnx.dims import N_FRAMES, Dims
 from whisper_onnx.errors import ContextFullError, SlotError
 from whisper_onnx.features import LogMel
 from whisper_onnx.punctuation import APPENDED, PREPENDED
+from whisper_onnx.runtime import load_graph
 from whisper_onnx.tokenizer import Tokenizer
 from whisper_onnx.words import merge_punctuations
 
@@ -204,6 +206,40 @@ def test_marks_join_the_words_that_they_join_in_openai_whisper(language: str) ->
 
 
 # The pass
+
+
+HEADS = ((0, 1), (2, 0), (2, 1), (2, 2), (2, 3))  # of three layers with four heads each
+SMALL = Dims(80, 1500, 32, 4, 1, 51865, 448, 32, 4, 3)
+
+
+@pytest.mark.parametrize(("compute", "tolerance"), [("fp32", 1e-5), ("fp16", 1e-3), ("int8", 1e-5)])
+@pytest.mark.parametrize("positions", [1, 300, 1500])
+def test_the_graph_gives_the_softmax_of_scaled_products_for_the_heads_asked_for(
+    compute: Any, tolerance: float, positions: int
+) -> None:
+    random = np.random.default_rng(positions)
+    wide = np.float16 if compute == "fp16" else np.float32
+    inputs: dict[str, NDArray[Any]] = {"positions": np.array([positions])}
+    expected = []
+    for layer in (0, 2):
+        query = random.standard_normal((1, 9, 32)).astype(wide)
+        keys = (2 * random.standard_normal((1, 4, 1500, 8))).astype(wide)
+        inputs[f"cross_query_{layer}"] = query
+        exact = keys.astype(np.float64)
+        if compute == "int8":
+            steps = np.abs(keys).max(axis=2, keepdims=True) / 127  # (1, heads, 1, size)
+            keys = np.rint(keys / steps).astype(np.int8)
+            exact = keys * steps.astype(np.float64)
+            inputs[f"cross_k_scale_{layer}"] = steps.reshape(1, 1, 32).astype(np.float32)
+        inputs[f"cross_k_{layer}"] = keys
+        by_head = query.astype(np.float64).reshape(1, 9, 4, 8).transpose(0, 2, 1, 3)
+        weights = np.exp(by_head @ exact[:, :, :positions].transpose(0, 1, 3, 2) / np.sqrt(8))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        expected += [weights[0, head] for of, head in HEADS if of == layer]
+    model = alignment_graph(SMALL, HEADS, compute=compute, int8_keys=compute == "int8")
+    (attention,) = load_graph(model.SerializeToString(), "cpu").run(["attention"], inputs)
+    assert attention.dtype == np.float32
+    assert attention == pytest.approx(np.array(expected), abs=tolerance)
 
 
 @pytest.fixture
