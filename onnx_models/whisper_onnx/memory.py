@@ -4,8 +4,9 @@ The plan is a formula, not a trial: it is asked before anything is loaded. In by
 text context, A = 1500 audio positions, V the vocabulary, H heads, L decoder layers and I bytes of a cached or
 computed number (4, on CUDA 2):
 
-    weights   1.2 x (on the CPU in float32: 4 for each parameter, and the token table once more as it is
-              stored, since the look-up and the packed projection each hold one; otherwise: the files)
+    weights   on the CPU in float32 1.2 x (4 for each parameter, and the token table once more as it is
+              stored, since the look-up and the packed projection each hold one); in int8 twice the files,
+              for what is packed anew; on CUDA 1.2 x the files
     loading   the files of the largest graph, which are in memory while its session starts
     caches    2 L x slots x D x (T x I + A x J), J being I, or 1 where the target is int8
     encoder   1.5 x windows x 24 A x D x I, one window at a time on the CPU and up to 8 on CUDA
@@ -81,14 +82,16 @@ def planned(bundle: Bundle, slots: int) -> MemoryPlan:
     windows = min(slots, _ENCODED_TOGETHER[target.provider])
     audio_number = 1 if target.compute == "int8" else number
     position = d.n_text_ctx * number + d.n_audio_ctx * audio_number
-    weights = sum(files.values())
+    weights, held = sum(files.values()), _HELD
     if target.compute == "fp32":
         stored = 2 if weights < 3 * d.parameters else 4  # bytes of a number in the files
         weights = 4 * d.parameters + stored * d.n_vocab * d.n_text_state
+    elif target.compute == "int8":
+        held = 2.0
     prompt = d.n_text_ctx * (24 * d.n_text_state + d.n_text_head * (d.n_audio_ctx + d.n_text_ctx)) * number
     return MemoryPlan(
         overhead=_OVERHEAD[target.provider],
-        weights=round(_HELD * weights),
+        weights=round(held * weights),
         loading=max(files.values()),
         caches=2 * d.n_text_layer * slots * d.n_text_state * position,
         encoder=round(_ARENA * windows * 24 * d.n_audio_ctx * d.n_audio_state * number),
