@@ -24,7 +24,7 @@ def values() -> dict[str, Any]:
     return tensors(SMALL)
 
 
-@pytest.mark.parametrize("compute", ["fp32", "fp16"])
+@pytest.mark.parametrize("compute", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("weights", ["fp32", "fp16"])
 @pytest.mark.parametrize("role", WRITERS)
 def test_a_graph_is_valid_onnx_of_opset_20_and_microsoft_operators_only(
@@ -85,3 +85,25 @@ def test_weights_stored_in_fp16_give_exactly_the_logits_of_weights_rounded_to_fp
         runtime.encode([0], scrambled_mel(SMALL.n_mels)[np.newaxis])
         logits.append(runtime.prompt(0, scrambled_tokens(SMALL.n_vocab, 12)))
     assert np.array_equal(logits[0], logits[1])
+
+
+@pytest.mark.parametrize("compute", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("role", WRITERS)
+def test_node_names_form_the_tree_of_the_architecture(
+    values: dict[str, Any], role: str, compute: Any
+) -> None:
+    names = [node.name for node in WRITERS[role](SMALL, values, compute=compute).graph.node]
+    assert {name.split("/")[1] for name in names} <= {"encoder", "decoder"}
+    blocks = {name.rsplit("/", 1)[0] for name in names}
+    parts = {"encoder": ("attn", "mlp"), "decoder": ("attn", "cross_attn", "mlp")}[role]
+    assert {f"/{role}/blocks.{layer}/{part}" for layer in range(2) for part in parts} <= blocks
+
+
+def test_an_int8_graph_multiplies_bytes_but_for_the_encoders_attention(values: dict[str, Any]) -> None:
+    encoder, decoder = (write(SMALL, values, compute="int8").graph for write in WRITERS.values())
+    exact = [node.name for graph in (encoder, decoder) for node in graph.node if node.op_type == "MatMul"]
+    assert len(exact) == 4 * SMALL.n_audio_layer
+    assert all(name.startswith("/encoder/blocks.") and "/attn/" in name for name in exact)
+    assert not [node for node in decoder.node if node.op_type == "Gemm"]
+    kinds = {i.name: i.type.tensor_type.elem_type for i in [*decoder.input, *encoder.output]}
+    assert {kinds[f"cross_{kind}_0"] for kind in "kv"} == {TensorProto.INT8}
