@@ -9,7 +9,7 @@ from onnx import helper
 
 
 def copy_graph(arrays: Mapping[str, tuple[type[np.generic], tuple[int, ...]]]) -> bytes:
-    """The serialised graph: an input `NAME` and an output `NAME_copy` for each array of this type and shape."""
+    """The serialised graph: an input `NAME` and an output `NAME_copy` for each array, by type and shape."""
     nodes, inputs, outputs = [], [], []
     for name, (dtype, shape) in arrays.items():
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
