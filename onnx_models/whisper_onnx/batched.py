@@ -55,6 +55,8 @@ class BatchedState:
     done: int = 0
     segments: list[Segment] = field(default_factory=list)
     ahead: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
+    # The segments as `to_dict` gives them out, so that saving after each window does not write all anew.
+    _saved: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
 
     def finished(self, index: int) -> bool:
         """Whether this window is done."""
@@ -71,7 +73,8 @@ class BatchedState:
         return tuple(self.segments[known:])
 
     def to_dict(self) -> dict[str, Any]:
-        """The state as plain JSON values, independent of later changes."""
+        """The state as plain JSON values, independent of later windows; not to be changed."""
+        self._saved += [segment.to_dict() for segment in self.segments[len(self._saved) :]]
         return {
             "version": STATE_VERSION,
             "mode": "batched",
@@ -79,7 +82,7 @@ class BatchedState:
             "detector": self.detector,
             "windows": self.windows,
             "done": self.done,
-            "segments": [segment.to_dict() for segment in self.segments],
+            "segments": list(self._saved),
             "ahead": {str(i): [s.to_dict() for s in heard] for i, heard in self.ahead.items()},
         }
 
