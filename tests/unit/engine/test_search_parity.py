@@ -23,7 +23,7 @@ from whisper_onnx.build import build
 from whisper_onnx.dims import HOP_LENGTH, N_FRAMES, Dims
 from whisper_onnx.features import LogMel
 from whisper_onnx.longform import WindowRequest
-from whisper_onnx.needs import Feed, Fork, Prompt
+from whisper_onnx.needs import Feed, Fork, Prompt, Report
 from whisper_onnx.prompting import initial_tokens
 from whisper_onnx.recording import decode_window
 from whisper_onnx.rules import rules_for
@@ -78,6 +78,8 @@ def decoded(
                 if sources is not None:
                     runtime.reorder(range(len(tokens)), sources)
                 answer = runtime.step(range(len(tokens)), tokens)
+            case Report():
+                pass
             case _:
                 raise AssertionError(need)
 
