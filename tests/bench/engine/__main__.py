@@ -8,6 +8,7 @@
 --turns 3               so many turns everywhere
 --threads 1,2           counts to sweep; the last is the usual one (default: 1, 2 and all cores)
 --save                  write tests/bench/results/engine-DEVICE.json and .md, and the table of the README
+    --note TEXT             a sentence above the tables, such as what else the machine was doing
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--turns", type=int)
     parser.add_argument("--threads", type=lambda text: [int(part) for part in text.split(",")])
     parser.add_argument("--save", action="store_true")
+    parser.add_argument("--note", default="")
     args = parser.parse_args(arguments)
     device = _device()
     cells = plan(
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     _prepare(cells)
     if not args.prepare:
-        results = _run(cells, device, sys.argv[1:] if arguments is None else arguments)
+        results = _run(cells, device, sys.argv[1:] if arguments is None else arguments) | {"note": args.note}
         body = markdown(results)
         print(body)
         if args.save:

@@ -28,7 +28,7 @@ _REFERENCES: Final = ("ours int8", "ours fp32", "ours cuda fp16")
 def markdown(results: Mapping[str, Any]) -> str:
     """The report's body; the README shows the same between its marks."""
     cells: Sequence[Cell] = results["cells"]
-    parts = [_circumstances(results), _promised(results)]
+    parts = [_circumstances(results), results.get("note", ""), _promised(results)]
     for measure, title in _TITLES.items():
         for heading, group in _groups(title, [cell for cell in cells if cell["measure"] == measure]):
             parts.append(f"**{heading}**\n\n{_table(group)}")
