@@ -1,9 +1,8 @@
-"""The model on ONNX Runtime: sessions, and the caches of the slots. The only module that touches onnxruntime.
+"""The model on ONNX Runtime: sessions over the slots' caches (caches.py). The only module that touches
+onnxruntime.
 
-A slot holds one window being decoded: the cross-attention keys and values of its audio, and a self-attention
-cache of `n_text_ctx` positions. All slots' caches are one static array per layer, [slots, H, length, d]. A
-slot's part is contiguous, so a run over slots lo..hi-1 binds exactly that stretch by its address: nothing is
-copied to start, step or change the set of active slots, on the CPU and on CUDA alike.
+A run over slots lo..hi-1 binds exactly that stretch of the caches by its address: nothing is copied to start,
+step or change the set of active slots, on the CPU and on CUDA alike.
 
 A step runs every slot from the lowest to the highest asked for. A slot in between that takes no part computes
 too and writes one row, but at the position just after its text, where its own next token will write again; a
@@ -15,8 +14,8 @@ dense.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -28,13 +27,16 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from .bundle import Bundle, GraphBytes
+from .caches import Cache, DeviceCopier, HostCopier, cache_shapes, stretches
+from .cores import physical_cores
 from .dims import N_FRAMES
 from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError
 from .held import Copy, Held
 from .manifest import TARGETS
 from .memory import check_fits, is_out_of_memory
+from .session import LESS, Session
 
-__all__ = ["Graph", "Runtime", "installation", "load_graph", "physical_cores"]
+__all__ = ["Graph", "Runtime", "installation", "load_graph"]
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _INSTALL: Final = {
@@ -42,12 +44,6 @@ _INSTALL: Final = {
     "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
     "(`pip install stenobox[gpu]` without the cpu extra)",
 }
-_DTYPES: Final[Mapping[str, type[np.generic]]] = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int8)": np.int8,
-}
-_LESS: Final = "use fewer slots or a smaller model, or free some memory"
 _ENCODE_TOGETHER: Final = {"cpu": 1, "cuda": 8}  # windows: a batch only costs memory on the CPU
 
 
@@ -76,6 +72,7 @@ class Runtime:
         self.slots = slots
         self.provider = provider
         self._int8 = TARGETS[bundle.target].compute == "int8"  # then the audio's cache is, too
+        self._cache_shapes = cache_shapes(self.dims, slots, int8=self._int8)
         self.threads = threads or physical_cores()
         _check_provider(bundle, provider)
         check_fits(bundle, provider, slots)
@@ -85,18 +82,15 @@ class Runtime:
         self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
         self._check_graphs()
         self._caches = {
-            name: _Cache(name, shape, provider, _input_dtype(self._decoder, name))
-            for name, shape in self._cache_shapes()
+            name: Cache(shape, self._decoder.dtype(name), provider, _placed)
+            for name, shape in self._cache_shapes.items()
         }
         self._bindings: dict[tuple[int, int], Any] = {}
-        self._alignment: Any = None  # session, made by the first `align`: not everyone wants times of words
+        self._alignment: Session | None = (
+            None  # session, made by the first `align`: not everyone wants times of words
+        )
         self._held = Held(slots, self.dims.n_text_ctx)
-        self._copiers = {
-            kind: (_HostCopier if provider == "cpu" else _DeviceCopier)(
-                {name: cache for name, cache in self._caches.items() if name.startswith(kind)}, provider
-            )
-            for kind in ("self", "cross")
-        }
+        self._copiers = {kind: self._copier(kind) for kind in ("self", "cross")}
 
     def encode(self, slots: Sequence[int], mel: NDArray[np.float32]) -> None:
         """Encodes log-mel windows into slots, whose text starts over: call `prompt` next.
@@ -107,7 +101,7 @@ class Runtime:
         self._held.check(slots)
         mel = self._checked_mel(mel, len(slots))
         self._held.clear(slots, audio=True)  # stays so if the run fails: the caches are then undefined
-        for start, stop in _contiguous(slots, _ENCODE_TOGETHER[self.provider]):
+        for start, stop in stretches(slots, _ENCODE_TOGETHER[self.provider]):
             lo, hi = slots[start], slots[start] + (stop - start)
             binding = self._encoder.io_binding()
             binding.bind_cpu_input("mel", mel[start:stop])
@@ -167,7 +161,7 @@ class Runtime:
         aligning = self._alignment.io_binding()
         for name in (value.name for value in self._alignment.get_inputs()):
             if name.startswith("cross_query_"):
-                shape, dtype = (1, len(ids), self.dims.n_text_state), _input_dtype(self._alignment, name)
+                shape, dtype = (1, len(ids), self.dims.n_text_state), self._alignment.dtype(name)
                 query = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self.provider, 0)
                 decoding.bind_ortvalue_output(name, query)
                 aligning.bind_ortvalue_input(name, query)
@@ -242,6 +236,14 @@ class Runtime:
         """
         self._make(self._held.copies(slots, sources))
 
+    def _copier(self, kind: str) -> HostCopier | DeviceCopier:
+        caches = {name: cache for name, cache in self._caches.items() if name.startswith(kind)}
+        if self.provider == "cpu":
+            return HostCopier(caches)
+        return DeviceCopier(
+            caches, partial(_session, provider=self.provider, threads=1, name="copying between slots")
+        )
+
     def _make(self, copies: Sequence[Copy]) -> None:
         for copy in copies:
             # Stays so if the copying fails: what the target holds is then undefined.
@@ -282,18 +284,9 @@ class Runtime:
                 cache.bind_output(binding, f"present_{name}", lo, hi)
         return binding
 
-    def _cache_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        d = self.dims
-        for layer in range(d.n_text_layer):
-            for kind in ("k", "v"):
-                yield f"self_{kind}_{layer}", (self.slots, d.n_text_head, d.n_text_ctx, d.text_head_dim)
-                yield f"cross_{kind}_{layer}", (self.slots, d.n_text_head, d.n_audio_ctx, d.text_head_dim)
-                if self._int8:
-                    yield f"cross_{kind}_scale_{layer}", (self.slots, 1, d.n_text_state)
-
     def _check_graphs(self) -> None:
         """The graphs must have the names and shapes that the manifest's dimensions ask for."""
-        expected = {name: list(shape[1:]) for name, shape in self._cache_shapes()}
+        expected = {name: list(shape[1:]) for name, shape in self._cache_shapes.items()}
         found = {i.name: list(i.shape[1:]) for i in self._decoder.get_inputs() if i.name in expected}
         mel = next((list(i.shape[1:]) for i in self._encoder.get_inputs() if i.name == "mel"), None)
         if found != expected or mel != [self.dims.n_mels, N_FRAMES]:
@@ -317,7 +310,7 @@ class Runtime:
 class Graph:
     """Any ONNX graph, loaded; see `load_graph`."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
 
     def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -336,98 +329,6 @@ def load_graph(
     return Graph(_session(GraphBytes(graph), provider, threads, name))
 
 
-class _Cache:
-    """One static array over all slots, on the provider's device, addressed by stretches of slots."""
-
-    def __init__(self, name: str, shape: tuple[int, ...], provider: str, dtype: type[np.generic]) -> None:
-        self._shape = shape
-        self._dtype = dtype
-        self._device = provider
-        # Zeros, not garbage: an idle slot computes on its cache before it was ever filled. On the CPU the
-        # value refers to the array's own memory, which the system hands out page by page as slots are first
-        # used.
-        zeros = np.zeros(shape, dtype)
-        self.array = zeros if provider == "cpu" else None
-        self._value = ort.OrtValue.ortvalue_from_numpy(zeros, provider, 0)
-        self._slot_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
-
-    @property
-    def slot(self) -> tuple[type[np.generic], tuple[int, ...]]:
-        """Type and shape of one slot's part."""
-        return self._dtype, (1, *self._shape[1:])
-
-    def bind_input(self, binding: Any, name: str, lo: int, hi: int) -> None:
-        binding.bind_input(name, *self._stretch(lo, hi))
-
-    def bind_output(self, binding: Any, name: str, lo: int, hi: int) -> None:
-        binding.bind_output(name, *self._stretch(lo, hi))
-
-    def _stretch(self, lo: int, hi: int) -> tuple[str, int, type[np.generic], tuple[int, ...], int]:
-        address = self._value.data_ptr() + lo * self._slot_bytes
-        return self._device, 0, self._dtype, (hi - lo, *self._shape[1:]), address
-
-
-class _HostCopier:
-    """Copies between slots of caches that numpy sees."""
-
-    def __init__(self, caches: Mapping[str, _Cache], provider: str) -> None:
-        # Positions are the third axis of a self-attention cache; audio is copied whole.
-        self._arrays = [
-            (cache.array, name.startswith("self_"))
-            for name, cache in caches.items()
-            if cache.array is not None
-        ]
-
-    def copy(self, copy: Copy) -> None:
-        for array, by_position in self._arrays:
-            part = (slice(None), slice(copy.start, copy.stop)) if by_position else ()
-            array[(copy.target, *part)] = array[(copy.source, *part)]
-
-
-class _DeviceCopier:
-    """Copies between slots without leaving the device, and whole slots: there a slot takes microseconds."""
-
-    def __init__(self, caches: Mapping[str, _Cache], provider: str) -> None:
-        self._caches = caches
-        self._provider = provider
-        self._session: Any = None  # made at the first copy: most recordings are decoded greedily
-
-    def copy(self, copy: Copy) -> None:
-        if self._session is None:
-            from .copy_graph import copy_graph  # noqa: PLC0415  # imports onnx, which running models does without
-
-            graph = copy_graph({name: cache.slot for name, cache in self._caches.items()})
-            self._session = _session(GraphBytes(graph), self._provider, 1, "copying between slots")
-        binding = self._session.io_binding()
-        for name, cache in self._caches.items():
-            cache.bind_input(binding, name, copy.source, copy.source + 1)
-            cache.bind_output(binding, f"{name}_copy", copy.target, copy.target + 1)
-        self._session.run_with_iobinding(binding)
-
-
-class _Session:
-    """An onnxruntime session whose runs raise OutOfMemory when that is what failed."""
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self.io_binding = session.io_binding
-        self.get_inputs = session.get_inputs
-
-    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
-        return self._mapped(self._session.run, outputs, inputs)
-
-    def run_with_iobinding(self, binding: Any) -> None:
-        self._mapped(self._session.run_with_iobinding, binding)
-
-    def _mapped(self, run: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return run(*arguments)
-        except Exception as error:  # as in `_session`
-            if is_out_of_memory(error):
-                raise OutOfMemory(f"the memory ran out during a run of the model; {_LESS}") from error
-            raise
-
-
 def _check_provider(bundle: Bundle, provider: str) -> None:
     if provider not in _PROVIDERS:
         raise ProviderError(f"unknown provider {provider!r}; there are {', '.join(_PROVIDERS)}")
@@ -443,7 +344,7 @@ def _check_provider(bundle: Bundle, provider: str) -> None:
         )
 
 
-def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
+def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Session:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Spinning threads steal the time of everything else on the box: measured 1.7 to 2 times slower when it is
@@ -464,7 +365,7 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if is_out_of_memory(error):
-            raise OutOfMemory(f"the memory ran out while {name} was loaded; {_LESS}") from error
+            raise OutOfMemory(f"the memory ran out while {name} was loaded; {LESS}") from error
         if provider == "cuda":
             raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
         raise BundleError(f"a graph of {name} does not load ({error}); build the model again") from error
@@ -473,37 +374,14 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Any:
         raise ProviderError(
             f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {_INSTALL[provider]}"
         )
-    return _Session(session)
+    return Session(session)
 
 
-def _input_dtype(session: Any, name: str) -> type[np.generic]:
-    kind = next(i.type for i in session.get_inputs() if i.name == name)
-    return _DTYPES[kind]
-
-
-def _contiguous(slots: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of the stretches of `slots` that count up by one, none longer than `longest`."""
-    start = 0
-    for index in range(1, len(slots) + 1):
-        ends = index == len(slots) or slots[index] != slots[index - 1] + 1
-        if ends or index - start == longest:
-            yield start, index
-            start = index
+def _placed(array: NDArray[Any], provider: str) -> Any:
+    """An OrtValue of these contents on the provider's device; on the CPU it refers to the array's memory."""
+    return ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
 
 
 def installation() -> tuple[str, tuple[str, ...]]:
     """The version of onnxruntime, and the execution providers that this installation has."""
     return ort.__version__, tuple(ort.get_available_providers())
-
-
-def physical_cores() -> int:
-    """Physical cores among the processors that this process may run on (hyper-threads counted once)."""
-    cores = set()
-    for processor in os.sched_getaffinity(0):
-        topology = Path(f"/sys/devices/system/cpu/cpu{processor}/topology")
-        try:
-            package = (topology / "physical_package_id").read_text()
-            cores.add((package, (topology / "core_id").read_text()))
-        except OSError:  # no sysfs in this container: count processors
-            cores.add(("", str(processor)))
-    return len(cores)

@@ -15,8 +15,9 @@ from golden.scrambled import scrambled_mel, scrambled_tokens
 from making_checkpoints import SMALL, hugging_face_folder, tensors
 from whisper_onnx.build import build
 from whisper_onnx.bundle import Bundle
+from whisper_onnx.cores import physical_cores
 from whisper_onnx.errors import BundleError, BundleHashError, ContextFullError, ProviderError, SlotError
-from whisper_onnx.runtime import Runtime, physical_cores
+from whisper_onnx.runtime import Runtime
 
 Logits = NDArray[np.float32]
 

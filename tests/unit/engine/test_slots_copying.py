@@ -15,6 +15,7 @@ from golden.scrambled import scrambled_mel, scrambled_tokens
 from making_checkpoints import SMALL, hugging_face_folder, tensors
 from whisper_onnx import runtime as runtime_module
 from whisper_onnx.build import build
+from whisper_onnx.caches import DeviceCopier
 from whisper_onnx.errors import SlotError
 from whisper_onnx.held import Copy, Held
 from whisper_onnx.runtime import Runtime
@@ -42,13 +43,13 @@ def runtime(model_folder: Path, request: pytest.FixtureRequest) -> Runtime:
     made = Runtime(Bundle.load(model_folder / "cpu-fp32"), provider="cpu", slots=5, threads=1)
     if request.param == "device":
         made._copiers = {
-            kind: runtime_module._DeviceCopier(copier_caches(made, kind), "cpu") for kind in ("self", "cross")
+            kind: DeviceCopier(
+                {name: cache for name, cache in made._caches.items() if name.startswith(kind)},
+                lambda graph: runtime_module._session(graph, "cpu", 1, "copying"),
+            )
+            for kind in ("self", "cross")
         }
     return made
-
-
-def copier_caches(made: Runtime, kind: str) -> dict[str, runtime_module._Cache]:
-    return {name: cache for name, cache in made._caches.items() if name.startswith(kind)}
 
 
 def mel(*shifts: int) -> Logits:

@@ -1,0 +1,49 @@
+"""What the runtime asks of an onnxruntime session; it is made in runtime.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from .errors import OutOfMemory
+from .memory import is_out_of_memory
+
+__all__ = ["LESS", "Session"]
+
+LESS: Final = "use fewer slots or a smaller model, or free some memory"
+_DTYPES: Final[Mapping[str, type[np.generic]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+}
+
+
+class Session:
+    """An onnxruntime session whose runs raise OutOfMemory when that is what failed."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.io_binding = session.io_binding
+        self.get_inputs = session.get_inputs
+
+    def dtype(self, name: str) -> type[np.generic]:
+        """The type of this input's numbers."""
+        return _DTYPES[next(i.type for i in self.get_inputs() if i.name == name)]
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+        """Values of `outputs`, in that order."""
+        return self._mapped(self._session.run, outputs, inputs)
+
+    def run_with_iobinding(self, binding: Any) -> None:
+        """Runs on what is bound."""
+        self._mapped(self._session.run_with_iobinding, binding)
+
+    def _mapped(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return run(*arguments)
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"the memory ran out during a run of the model; {LESS}") from error
+            raise
