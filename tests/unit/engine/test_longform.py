@@ -1,111 +1,16 @@
-"""The long-form algorithm: where windows begin, what becomes a segment, prompts, and resuming anywhere."""
+"""The long-form algorithm: where windows begin, what becomes a segment, prompts, clips and words."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from longform_course import ONE, OPTIONS, THREE, TOKENIZER, TWO, Run, at, result
 from whisper_onnx.alignment import WordTiming
-from whisper_onnx.dims import Dims
 from whisper_onnx.errors import OptionsError
-from whisper_onnx.longform import (
-    AlignRequest,
-    LongformState,
-    Segment,
-    Transcription,
-    WindowRequest,
-    windows,
-)
+from whisper_onnx.longform import AlignRequest, LongformState, Transcription, WindowRequest
 from whisper_onnx.options import TranscribeOptions
-from whisper_onnx.search import WindowResult
-from whisper_onnx.tokenizer import Tokenizer
-
-DIMS = Dims(80, 1500, 128, 4, 1, 51865, 448, 128, 4, 1)
-TOKENIZER = Tokenizer(True, 99, "en")
-OPTIONS = TranscribeOptions(language="en")
-ONE, TWO, THREE = (TOKENIZER.encode(word) for word in (" One.", " Two.", " Three."))
-
-
-def at(seconds: float) -> int:
-    """The timestamp token of a time within the window."""
-    return TOKENIZER.timestamp_begin + round(seconds * 50)
-
-
-def result(tokens: Iterable[int], **changes: Any) -> WindowResult:
-    tokens = tuple(tokens)
-    text = TOKENIZER.decode(tokens).strip()
-    return replace(WindowResult(tokens, text, -0.2, 0.01, 1.1, 0.0, "en"), **changes)
-
-
-def timings(request: AlignRequest) -> list[WordTiming]:
-    """Times that look like speech but for every token of an odd number: long and improbable."""
-    words, groups = TOKENIZER.split_to_word_tokens([*request.text_tokens, TOKENIZER.eot])
-    found, clock = [], 0.0
-    for word, group in zip(words[:-1], groups[:-1], strict=True):
-        odd = group[0] % 2 == 1
-        end = min(clock + (2.5 if odd else 0.3), request.size / 100)
-        found.append(WordTiming(word, group, clock, end, 0.1 if odd else 0.9))
-        clock = min(end + 0.02 * (group[0] % 80), request.size / 100)
-    return found
-
-
-Align = Callable[[AlignRequest], list[WordTiming]]
-
-
-class Run:
-    """Sends results to the generator and remembers what it asked for."""
-
-    def __init__(
-        self,
-        frames: int,
-        options: TranscribeOptions = OPTIONS,
-        state: LongformState | None = None,
-        *,
-        align: Align = timings,
-    ) -> None:
-        self.state = state or LongformState.start(TOKENIZER, options, "en")
-        self.requests: list[WindowRequest] = []
-        self._align = align
-        self.aligned: list[AlignRequest] = []
-        self.transcription: Transcription | None = None
-        self._course = windows(
-            self.state,
-            tokenizer=TOKENIZER,
-            options=options,
-            dims=DIMS,
-            content_frames=frames,
-            duration=frames / 100,
-        )
-        self._take(lambda: next(self._course))
-
-    def _take(self, advance: Callable[[], WindowRequest | AlignRequest]) -> None:
-        try:
-            request = advance()
-            while isinstance(request, AlignRequest):
-                self.aligned.append(request)
-                request = self._course.send(self._align(request))
-            self.requests.append(request)
-        except StopIteration as stop:
-            self.transcription = stop.value
-
-    def send(self, *results: WindowResult) -> Run:
-        for item in results:
-            self._take(lambda item=item: self._course.send(item))  # type: ignore[misc]
-        return self
-
-    @property
-    def seeks(self) -> list[int]:
-        return [request.seek for request in self.requests]
-
-    @property
-    def spans(self) -> list[tuple[float, float, str]]:
-        return [(round(s.start, 6), round(s.end, 6), s.text) for s in self.state.segments]
 
 
 def test_a_recording_without_a_frame_is_an_empty_transcription() -> None:
@@ -262,83 +167,6 @@ def test_characters_split_between_segments_are_whole_in_the_text() -> None:
     assert run.transcription.text == " One.ℵ"
 
 
-# Any course of events, interrupted after any window
-
-some_text = st.lists(st.integers(0, 20_000), min_size=0, max_size=4)
-some_time = st.integers(TOKENIZER.timestamp_begin, TOKENIZER.timestamp_begin + 1500)
-some_tokens = st.lists(some_text | some_time.map(lambda t: [t]), max_size=8).map(
-    lambda parts: [token for part in parts for token in part]
-)
-some_result = st.builds(
-    lambda tokens, temperature, logprob, silence: result(
-        tokens, temperature=temperature, avg_logprob=logprob, no_speech_prob=silence
-    ),
-    some_tokens,
-    st.sampled_from([0.0, 0.4, 0.8]),
-    st.floats(-2, 0),
-    st.floats(0, 1),
-)
-
-
-some_options = st.builds(
-    lambda words, clips, threshold, prompt, condition: replace(
-        OPTIONS,
-        word_timestamps=words,
-        clip_timestamps=clips,
-        hallucination_silence_threshold=threshold,
-        initial_prompt=prompt,
-        condition_on_previous_text=condition,
-    ),
-    st.booleans(),
-    st.sampled_from(["0", "", "3.5,70,20,21.5,100,500", "150,10,40"]),
-    st.sampled_from([None, 0.0, 0.5, 2.0]),
-    st.sampled_from([None, "Anna and Peter"]),
-    st.booleans(),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    results=st.lists(some_result, min_size=1, max_size=8),
-    options=some_options,
-)
-def test_a_recording_resumed_after_any_window_goes_on_as_if_uninterrupted(
-    results: list[WindowResult], options: TranscribeOptions
-) -> None:
-    straight = Run(20_000, options)
-    saved = [json.dumps(straight.state.to_dict())]
-    for item in results:
-        if straight.transcription is None:
-            straight.send(item)
-            saved.append(json.dumps(straight.state.to_dict()))
-    for done, text in enumerate(saved):
-        resumed = Run(20_000, options, LongformState.from_dict(json.loads(text)))
-        assert json.dumps(resumed.state.to_dict()) == text
-        resumed.send(*results[done : len(saved) - 1])
-        assert resumed.requests == straight.requests[done:]
-        assert resumed.state == straight.state
-        assert resumed.transcription == straight.transcription
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    results=st.lists(some_result, min_size=30, max_size=30),
-    frames=st.integers(1, 9000),
-    words=st.booleans(),
-    threshold=st.sampled_from([None, 0.0, 0.5, 2.0]),
-)
-def test_windows_always_move_on_and_stay_within_the_recording(
-    results: list[WindowResult], frames: int, words: bool, threshold: float | None
-) -> None:
-    options = replace(OPTIONS, word_timestamps=words, hallucination_silence_threshold=threshold)
-    run = Run(frames, options)
-    for item in results:
-        if run.transcription is None:
-            run.send(item)
-    assert run.seeks == sorted(set(run.seeks))
-    assert all(r.size == min(3000, frames - r.seek) > 0 for r in run.requests)
-
-
 # Clips
 
 
@@ -417,41 +245,3 @@ def test_improbable_words_between_silences_are_dropped_with_all_that_follows_the
     run.send(result([at(0), *EVEN[:4], at(1.2), at(9), *ODD[:1], at(9.5), at(9.5)]))
     assert [segment.text for segment in run.state.segments] == [TOKENIZER.decode(EVEN[:4])]
     assert run.seeks == [0, 900]
-
-
-def test_a_segment_with_words_is_the_same_after_json() -> None:
-    run = Run(6000, WORDS).send(result([at(0), *EVEN[:2], at(2), at(2)]))
-    (segment,) = run.state.segments
-    assert segment.words
-    assert Segment.from_dict(json.loads(json.dumps(segment.to_dict()))) == segment
-
-
-GOOD = LongformState.start(TOKENIZER, OPTIONS, "en").to_dict()
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        {},
-        {**GOOD, "version": 1},
-        {**GOOD, "seek": "soon"},
-        {**GOOD, "seek": -1},
-        {**GOOD, "clip": -1},
-        {**GOOD, "last_speech": "nan"},
-        {**GOOD, "prompt_reset_since": 5},
-        {**GOOD, "segments": [{"id": 0}]},
-        {**GOOD, "segments": 7},
-        {key: value for key, value in GOOD.items() if key != "language"},
-    ],
-)
-def test_what_was_not_saved_by_this_version_is_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(OptionsError, match="resume"):
-        LongformState.from_dict(state)
-
-
-def test_a_saved_state_does_not_change_when_the_recording_goes_on() -> None:
-    run = Run(9000).send(result([at(0), *ONE, at(1)]))
-    saved = run.state.to_dict()
-    before = json.dumps(saved)
-    run.send(result([at(0), *TWO, at(1)]))
-    assert json.dumps(saved) == before
