@@ -9,7 +9,7 @@ import pytest
 from longform_course import ONE, OPTIONS, THREE, TOKENIZER, TWO, Run, at, result
 from whisper_onnx.alignment import WordTiming
 from whisper_onnx.errors import OptionsError
-from whisper_onnx.longform import AlignRequest, LongformState, Transcription, WindowRequest
+from whisper_onnx.longform import AlignRequest, LongformState, Segment, Transcription, WindowRequest
 from whisper_onnx.options import TranscribeOptions
 
 
