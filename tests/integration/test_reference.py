@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,7 +13,8 @@ from error_tree import KINDS
 from harness.application import Person
 from stenobox.cli import parser
 
-REFERENCE = Path(__file__).resolve().parents[2] / "daemon" / "REFERENCE.md"
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "daemon" / "REFERENCE.md"
 
 
 def rows(heading: str) -> dict[str, list[str]]:
@@ -42,3 +44,15 @@ def test_every_error_code_is_documented_with_its_status_and_title() -> None:
 def test_every_command_is_documented_with_its_help() -> None:
     action = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
     assert rows("Commands") == {f"stenobox {each.dest}": [each.help] for each in action._choices_actions}
+
+
+def test_every_command_that_a_readme_shows_is_one() -> None:
+    lines = [
+        line.strip()
+        for readme in [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
+        for line in readme.read_text("utf-8").splitlines()
+        if line.startswith("    stenobox ")
+    ]
+    assert len(lines) >= 7
+    for line in lines:
+        parser().parse_args(shlex.split(line, comments=True)[1:])  # exits the test if there is no such call

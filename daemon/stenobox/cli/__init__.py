@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,20 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name in COMMANDS:
         importlib.import_module(f"stenobox.cli.{name}").add_parser(commands)
-    for command in commands.choices.values():
+    for command in _below(top):
         # Allowed after the command too, where people look for it; SUPPRESS keeps what was given before it.
         with contextlib.suppress(argparse.ArgumentError):
             _add_places(command, default=argparse.SUPPRESS)
     return top
+
+
+def _below(parent: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of all commands, and of their own commands."""
+    for action in parent._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield command
+                yield from _below(command)
 
 
 def run_command(argv: Sequence[str] | None = None) -> int:
