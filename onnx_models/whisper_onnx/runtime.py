@@ -31,6 +31,7 @@ from .caches import Cache, DeviceCopier, HostCopier, cache_shapes, stretches
 from .cores import physical_cores
 from .dims import N_FRAMES
 from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError
+from .heap import large_blocks_given_back
 from .held import Copy, Held
 from .manifest import TARGETS
 from .memory import check_fits, is_out_of_memory
@@ -77,9 +78,10 @@ class Runtime:
         _check_provider(bundle, provider)
         check_fits(bundle, provider, slots)
         self._alignment_graph = bundle.read_graph("alignment")  # small; whether it is sound is told now
-        # The decoder first: while a session starts, its weights are in memory twice.
-        self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
-        self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
+        with large_blocks_given_back():
+            # The decoder first: while a session starts, its weights are in memory twice.
+            self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
+            self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
         self._check_graphs()
         self._caches = {
             name: Cache(shape, self._decoder.dtype(name), provider, _placed)
@@ -350,6 +352,8 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
     # Spinning threads steal the time of everything else on the box: measured 1.7 to 2 times slower when it is
     # busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # It would set aside one block for all of a run's values, beside what the first run has left in the arena.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors; they are raised as well
     # Files of weights come from this table alone. Without one, onnxruntime would look for those that a graph
     # names in the current folder, where nothing vouches for them.
