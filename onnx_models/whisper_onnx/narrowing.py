@@ -15,9 +15,7 @@ from .errors import OutOfMemory
 
 __all__ = ["Narrowing"]
 
-_TRY_AGAIN_AFTER: Final = (
-    256  # runs, seconds to a minute: others may have had the memory for a while
-)
+_TRY_AGAIN_AFTER: Final = 256  # runs, seconds to a minute: others may have had the memory for a while
 
 
 class Narrowing:

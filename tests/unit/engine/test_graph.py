@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,13 @@ def test_node_names_form_the_tree_of_the_architecture(
     assert {f"/{role}/blocks.{layer}/{part}" for layer in range(2) for part in parts} <= blocks
 
 
-def test_an_int8_graph_multiplies_bytes_but_for_the_encoders_attention(values: dict[str, Any]) -> None:
+def test_an_int8_encoder_of_smalls_width_multiplies_nothing_but_bytes() -> None:
+    wide = replace(SMALL, n_audio_state=768, n_audio_head=12, n_text_state=768, n_text_head=12)
+    encoder = encoder_graph(wide, tensors(wide), compute="int8").graph
+    assert not [node.name for node in encoder.node if node.op_type in ("MatMul", "Gemm")]
+
+
+def test_a_narrow_int8_graph_multiplies_bytes_but_for_the_encoders_attention(values: dict[str, Any]) -> None:
     encoder, decoder = (write(SMALL, values, compute="int8").graph for write in WRITERS.values())
     exact = [node.name for graph in (encoder, decoder) for node in graph.node if node.op_type == "MatMul"]
     assert len(exact) == 4 * SMALL.n_audio_layer
