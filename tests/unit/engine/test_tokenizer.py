@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from whisper_onnx.dims import LANGUAGES
@@ -94,12 +94,17 @@ def test_any_text_comes_back_from_its_ids(text: str) -> None:
     ids=st.lists(st.integers(0, MULTILINGUAL.n_vocab - 1), max_size=20),
     language=st.sampled_from(["en", "ja"]),
 )
+@example(ids=[156, 94, 124], language="en")
 def test_words_put_together_are_the_whole(ids: list[int], language: str) -> None:
     tokenizer = Tokenizer(True, 99, language)
     words, groups = tokenizer.split_to_word_tokens(ids)
     together = [token for group in groups for token in group]
     assert together == ids[: len(together)]  # bytes that make up no character may be left at the end
-    assert "".join(words) == tokenizer.decode_with_timestamps(together)
+    # Bytes cut off in the middle of a character are one U+FFFD, but one for each part where a word ends among
+    # them, in openai-whisper too ([156, 94, 124]): what counts is that no character is lost or made up.
+    joined, whole = "".join(words), tokenizer.decode_with_timestamps(together)
+    assert joined.replace("\ufffd", "") == whole.replace("\ufffd", "")
+    assert ("\ufffd" in joined) == ("\ufffd" in whole)
     assert len(words) == len(groups)
 
 
