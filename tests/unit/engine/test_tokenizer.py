@@ -101,7 +101,8 @@ def test_words_put_together_are_the_whole(ids: list[int], language: str) -> None
     together = [token for group in groups for token in group]
     assert together == ids[: len(together)]  # bytes that make up no character may be left at the end
     # Bytes cut off in the middle of a character are one U+FFFD, but one for each part where a word ends among
-    # them, in openai-whisper too ([156, 94, 124]): what counts is that no character is lost or made up.
+    # them, as in the example (at which openai-whisper raises IndexError): what counts is that no character is
+    # lost or made up.
     joined, whole = "".join(words), tokenizer.decode_with_timestamps(together)
     assert joined.replace("\ufffd", "") == whole.replace("\ufffd", "")
     assert ("\ufffd" in joined) == ("\ufffd" in whole)
