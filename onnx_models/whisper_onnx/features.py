@@ -3,9 +3,13 @@
 The transform: frames of 400 samples every 160, periodic Hann window, squared magnitude of the real FFT,
 Slaney mel filters, log10 with a floor of 1e-10, then everything more than 8 below the recording's own maximum
 is cut off and the range is scaled to about -1..1. That maximum is a property of the whole recording, so a
-window's features depend on all of it: `LogMel` finds it in a first pass over blocks, keeps only that one
-number, and computes each window again when it is asked for (about 4 ms of one core for 30 s of audio).
-Nothing it holds grows with the recording, so a memory-mapped file of ten hours costs no memory.
+window's features depend on all of it: `LogMel` finds it in a first pass, keeps only that one number, and
+computes a window when it is asked for. Nothing it holds grows with the recording, so a memory-mapped file of
+ten hours costs no memory.
+
+The first pass is cheap because a frame's energy bounds its mel power (Parseval's theorem): only frames whose
+bound is above the maximum so far are transformed, the loudest first. In speech those are few, so that each
+frame is transformed about once; in noise of one level, where no bound tells frames apart, it is twice.
 """
 
 from __future__ import annotations
@@ -22,10 +26,16 @@ from .errors import AudioError
 Float32Array = NDArray[np.float32]
 
 _HALF: Final = N_FFT // 2  # samples on either side of a frame's centre
-_BLOCK: Final = 128  # frames per FFT call: the block's arrays stay in the core's cache
+# Frames transformed at a time. The FFT's result (103 kB) stays in the core's cache, and below the size from
+# which malloc maps fresh pages for every array: with twice the frames, most of the time is page faults.
+_BLOCK: Final = 64
+_BAND: Final = 16  # neighbouring filters applied at a time, to the bins that one of them weighs
+# Frames whose bounds are compared at a time, always the same ones: a value's last bit may depend on its place
+# in a matrix product, and the maximum must not depend on the pieces in which a driver scans.
+_SCANNED: Final = 128
+_MARGIN: Final = 1.001  # on the bounds, for the rounding of float32
 _FLOOR: Final = 1e-10  # smallest power told apart from silence
-_RANGE: Final = 8.0  # decades kept below the maximum (80 dB)
-_SILENCE: Final = -10.0  # log10 of the floor: every frame of digital silence
+_RANGE: Final = 1e-8  # power kept below the maximum, as a ratio (80 dB)
 
 
 @lru_cache(maxsize=4)
@@ -60,24 +70,82 @@ def _hann() -> Float32Array:
     return window
 
 
-def _log_power(samples: Float32Array, n_mels: int) -> Float32Array:
-    """log10 of the mel power of every whole frame in `samples`: (n,) -> (1 + (n - 400) // 160, n_mels)."""
-    filters = mel_filters(n_mels).T
-    frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP_LENGTH]
-    result = np.empty((len(frames), n_mels), dtype=np.float32)
-    # Samples that are not finite, or overflow when squared, show in the maximum, which is checked.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for first in range(0, len(frames), _BLOCK):
-            spectrum = np.fft.rfft(frames[first : first + _BLOCK] * _hann(), axis=1)
-            power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
-            np.log10(np.maximum(power @ filters, _FLOOR), out=result[first : first + _BLOCK])
+@lru_cache(maxsize=4)
+def _energy_weights(n_mels: int) -> Float32Array:
+    """(160, 3), read-only: what a squared sample adds to the bound of the three frames that touch its hop.
+
+    Column i is for the frame whose i-th hop it is. By Parseval's theorem the bins between 0 Hz and 8 kHz, on
+    which alone the filters stand, hold at most half of 400 times the windowed frame's energy; a filter weighs
+    none of them by more than the largest weight.
+    """
+    weights = np.zeros(3 * HOP_LENGTH, dtype=np.float64)
+    weights[:N_FFT] = np.square(_hann(), dtype=np.float64)
+    weights *= _MARGIN * _HALF * float(mel_filters(n_mels).max())
+    result = np.ascontiguousarray(weights.reshape(3, HOP_LENGTH).T, dtype=np.float32)
+    result.setflags(write=False)
     return result
 
 
-def _scale(log_power: Float32Array, peak: float) -> Float32Array:
-    """(frames, n_mels) of log10 power -> (n_mels, frames) as the encoder takes it."""
-    floor = np.float32(peak) - np.float32(_RANGE)
-    return (np.maximum(log_power, floor).T + np.float32(4.0)) / np.float32(4.0)
+@lru_cache(maxsize=4)
+def _bands(n_mels: int) -> tuple[tuple[slice, slice, Float32Array], ...]:
+    """The filter bank in blocks: which filters, the bins they stand on, and their weights there (read-only).
+
+    Three quarters of the whole matrix are zeros. And products this small are computed by the calling thread:
+    OpenBLAS shares larger ones out, then waits for a core that an inference runtime is busy on.
+    """
+    filters = mel_filters(n_mels)
+    bands = []
+    for first in range(0, n_mels, _BAND):
+        rows = slice(first, min(first + _BAND, n_mels))
+        weighed = np.flatnonzero(filters[rows].any(axis=0))
+        bins = slice(int(weighed[0]), int(weighed[-1]) + 1)
+        weights = np.ascontiguousarray(filters[rows, bins])
+        weights.setflags(write=False)
+        bands.append((rows, bins, weights))
+    return tuple(bands)
+
+
+class _Transform:
+    """Mel power of up to 64 frames at a time, in arrays that are made once."""
+
+    def __init__(self, n_mels: int) -> None:
+        self._bands = _bands(n_mels)
+        self._windowed = np.zeros((_BLOCK, N_FFT), dtype=np.float32)
+        self._power = np.empty((_BLOCK, N_FFT // 2 + 1), dtype=np.float32)
+        self._mel = np.empty((n_mels, _BLOCK), dtype=np.float32)
+
+    def block(self, frames: Float32Array) -> Float32Array:
+        """(n <= 64, 400) samples -> (n_mels, n) power, valid until the next call."""
+        # Samples that overflow when squared show in the maximum, which is checked.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            np.multiply(frames, _hann(), out=self._windowed[: len(frames)])
+            spectrum = np.fft.rfft(self._windowed, axis=1)  # complex128 before NumPy 2
+            parts = spectrum.view(spectrum.real.dtype)  # real and imaginary parts by turns
+            np.square(parts, out=parts)
+            np.add(parts[:, 0::2], parts[:, 1::2], out=self._power)
+            for rows, bins, weights in self._bands:
+                np.matmul(weights, self._power[:, bins].T, out=self._mel[rows])
+        return self._mel[:, : len(frames)]
+
+    def run(self, samples: Float32Array, out: Float32Array) -> None:
+        """Fills `out`, (n_mels, n), with the power of the first n frames of `samples`."""
+        count = out.shape[1]
+        frames = _framed(samples)[:count]
+        for first in range(0, count, _BLOCK):
+            out[:, first : first + _BLOCK] = self.block(frames[first : first + _BLOCK])
+
+
+def _framed(samples: Float32Array) -> Float32Array:
+    """(n,) samples -> its whole frames as a view, (1 + (n - 400) // 160, 400)."""
+    return np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP_LENGTH]
+
+
+def _scale(power: Float32Array, peak: float) -> None:
+    """Makes mel power what the encoder takes, in place: (log10 + 4) / 4, cut off 80 dB below the peak."""
+    np.maximum(power, np.float32(max(_FLOOR, peak * _RANGE)), out=power)
+    np.log(power, out=power)  # unlike log10, in vector instructions on every processor
+    power *= np.float32(np.log10(np.e) / 4.0)
+    power += np.float32(1.0)
 
 
 def checked(audio: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -108,9 +176,10 @@ def log_mel(audio: NDArray[np.floating], n_mels: int, *, padding: int = 0) -> Fl
     samples = np.concatenate([checked(audio).astype(np.float32), np.zeros(padding, dtype=np.float32)])
     if len(samples) == 0:
         raise AudioError("audio holds no samples")
-    frames = len(samples) // HOP_LENGTH
-    log_power = _log_power(np.pad(samples, _HALF, mode="reflect"), n_mels)[:frames]
-    return _scale(log_power, _finite(float(log_power.max(initial=_SILENCE))))
+    result = np.empty((n_mels, len(samples) // HOP_LENGTH), dtype=np.float32)
+    _Transform(n_mels).run(np.pad(samples, _HALF, mode="reflect"), result)
+    _scale(result, _finite(float(result.max(initial=_FLOOR))))
+    return result
 
 
 class LogMel:
@@ -126,7 +195,7 @@ class LogMel:
     def __init__(self, audio: NDArray[np.floating], n_mels: int) -> None:
         self._audio = checked(audio)
         self._n_mels = n_mels
-        self._peak = _SILENCE
+        self._peak = _FLOOR  # largest mel power
         self._scanned = 0  # frames whose maximum is in _peak
         # Frames that touch at least one sample; every later one is silence, whose value is known.
         self._sounding = 0 if len(audio) == 0 else -(-(len(audio) + _HALF) // HOP_LENGTH)
@@ -148,11 +217,32 @@ class LogMel:
         that a ten-hour recording does not keep the others waiting.
         """
         stop = self._sounding if frames is None else min(self._sounding, self._scanned + frames)
-        while self._scanned < stop:
-            last = min(stop, self._scanned + _BLOCK)
-            self._peak = max(self._peak, _finite(float(self._frames(self._scanned, last).max())))
-            self._scanned = last
+        if self._scanned < stop:
+            transform = _Transform(self._n_mels)
+            squares = np.zeros((_SCANNED + 2, HOP_LENGTH), dtype=np.float32)
+            while self._scanned < stop:
+                last = min(self._sounding, self._scanned + _SCANNED)
+                self._peak = self._peak_of(self._samples(self._scanned, last), transform, squares)
+                self._scanned = last
         return self._scanned == self._sounding
+
+    def _peak_of(self, samples: Float32Array, transform: _Transform, squares: Float32Array) -> float:
+        """The maximum so far, or that of these samples' frames if larger; `squares` is scratch space."""
+        frames = _framed(samples)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            np.square(samples, out=squares.reshape(-1)[: len(samples)])
+            # What is left in `squares` beyond these samples meets weights of zero only.
+            by_hop = squares[: len(frames) + 2] @ _energy_weights(self._n_mels)
+            bounds = by_hop[:-2, 0] + by_hop[1:-1, 1] + by_hop[2:, 2]
+        _finite(float(bounds.max()))
+        loudest_first = np.argsort(-bounds, kind="stable")
+        peak = self._peak
+        for first in range(0, len(frames), _BLOCK):
+            block = loudest_first[first : first + _BLOCK]
+            if bounds[block[0]] <= peak:
+                break
+            peak = max(peak, _finite(float(transform.block(frames[block]).max())))
+        return peak
 
     def window(self, seek: int, size: int = N_FRAMES) -> Float32Array:
         """Frames `seek` to `seek + size` (at most 3,000) as (n_mels, 3000), zeros after them.
@@ -166,18 +256,22 @@ class LogMel:
         # The spectrogram ends with the padding's last frame.
         size = min(size, max(0, (len(self._audio) + N_SAMPLES) // HOP_LENGTH - seek))
         result = np.zeros((self._n_mels, N_FRAMES), dtype=np.float32)
-        if size:
-            result[:, :size] = _scale(self._frames(seek, seek + size), self._peak)
+        sounding = min(size, max(0, self._sounding - seek))  # the others are silence: power 0, as it stands
+        if sounding:
+            _Transform(self._n_mels).run(self._samples(seek, seek + sounding), result[:, :sounding])
+        _scale(result[:, :size], self._peak)
         return result
 
-    def _frames(self, first: int, last: int) -> Float32Array:
-        """log10 mel power of these frames, (last - first, n_mels), reading only the samples they touch."""
+    def _samples(self, first: int, last: int) -> Float32Array:
+        """The samples that these frames touch, with what stands for those before and after the recording."""
         begin, end = first * HOP_LENGTH - _HALF, (last - 1) * HOP_LENGTH + _HALF
+        held = np.asarray(self._audio[max(begin, 0) : end], dtype=np.float32)
+        if len(held) == end - begin:
+            return held
         samples = np.zeros(end - begin, dtype=np.float32)
-        held = self._audio[max(begin, 0) : end]
         offset = max(-begin, 0)
         samples[offset : offset + len(held)] = held
         if begin < 0:  # torch.stft(center=True) mirrors the signal at its start
             mirrored = self._audio[1 : 1 - begin]
             samples[-begin - len(mirrored) : -begin] = mirrored[::-1]
-        return _log_power(samples, self._n_mels)
+        return samples
