@@ -24,7 +24,7 @@ from parity.bundle_weights import bundle_weights
 from whisper_onnx.build import build
 from whisper_onnx.dims import Dims
 
-__all__ = ["DEMO", "SHAPES", "Case", "demo_case", "shape_case"]
+__all__ = ["DEMO", "SHAPES", "Case", "demo_case", "plain_case", "shape_case"]
 
 DEMO: Final = Path(__file__).parents[2] / "onnx_models" / "demo"
 SHAPES: Final = ("tiny", "tiny.en", "base", "base.en", "small")
@@ -78,6 +78,11 @@ class Case:
 def demo_case(folder: Path) -> Case:
     dims, weights = bundle_weights(DEMO)
     return Case("demo", dims, weights, folder)
+
+
+def plain_case(name: str, folder: Path) -> Case:
+    """An official shape with weights that are random and nothing else."""
+    return Case(f"{name}-plain", OFFICIAL[name], tensors(OFFICIAL[name]), folder)
 
 
 def shape_case(name: str, folder: Path) -> Case:

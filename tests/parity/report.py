@@ -143,7 +143,7 @@ def shown(row: Row) -> str:
 def _worst(rows: Sequence[Row]) -> str:
     """The figure of a broken promise, of the largest difference, or of the longest comparison."""
     rows = [row for row in rows if row.verdict == "broken"] or rows
-    if rows[0].promise.startswith("within"):
+    if rows[0].promise.startswith(("within", "at most 2 times")):
         return max((row.measured for row in rows), key=lambda measured: float(measured.split()[0]))
     if rows[0].promise == "identical" and rows[0].verdict == "held":
         return max((row.measured for row in rows), key=_counted)

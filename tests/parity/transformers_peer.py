@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +40,17 @@ class Transformers:
         given = BaseModelOutput(last_hidden_state=torch.from_numpy(encoded))
         ids = torch.tensor([list(tokens)])
         return np.asarray(self.model(encoder_outputs=given, decoder_input_ids=ids).logits[0])
+
+    @torch.inference_mode()
+    def exact_logits(self, mel: Floats, tokens: Sequence[int]) -> NDArray[np.float64]:
+        """As `logits`, but all of it in float64, from a log-mel window, (1, n_mels, 3000), on."""
+        encoded = self._in_float64.model.encoder(torch.from_numpy(mel).double())
+        ids = torch.tensor([list(tokens)])
+        return np.asarray(self._in_float64(encoder_outputs=encoded, decoder_input_ids=ids).logits[0])
+
+    @cached_property
+    def _in_float64(self) -> Any:
+        return copy.deepcopy(self.model).double()
 
     @torch.inference_mode()
     def decode(self, mel: Floats, *, beams: int = 1) -> list[int]:
