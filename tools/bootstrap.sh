@@ -36,6 +36,11 @@ case $purpose in
         want_command git git
         want_command mkfs.ext4 e2fsprogs
         want_command mount mount
+        # A real SMB server and client for the hot folder, and Node for tus-js-client.
+        want_command smbd samba
+        want_command smbclient smbclient
+        want_command node nodejs
+        want_command npm npm
         ;;
     train)
         want_command espeak-ng espeak-ng
