@@ -8,11 +8,11 @@ privilege. Exit status 0 means that the last line on the pipe is the answer, whi
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import sys
 import time
-import traceback
 from dataclasses import asdict, dataclass
 
 from stenobox.audio import protocol
@@ -28,6 +28,8 @@ from stenobox.audio.readers import (
 from stenobox.audio.resample import Resampler, Samples, to_mono
 
 PROGRESS_SECONDS = 0.25
+# Modules that PyAV loads at their first use, which is too late: no file can be opened then.
+LOADED_LATE = ("av.subtitles.codeccontext", "av.subtitles.stream", "logging")
 SLACK_BYTES = 8 << 20  # over the length limit, so that it is the length that is noticed first
 
 Reader = SoundFileReader | FFmpegReader
@@ -59,25 +61,36 @@ class Order:
 
 def main(argv: list[str]) -> int:
     order = Order(**json.loads(argv[0]))
+    for module in LOADED_LATE:
+        importlib.import_module(module)
     try:
-        confine(
+        walls = confine(
             memory_bytes=order.memory_bytes,
             cpu_seconds=order.cpu_seconds,
             file_bytes=int(order.max_seconds * protocol.BYTES_PER_SECOND) + SLACK_BYTES,
             parent=order.parent,
         )
         answer = _work(order)
+        if answer["kind"] == "done":
+            answer["walls"] = walls
     except Refused as refusal:
         answer = {"kind": "error", "code": refusal.code, "problem": refusal.problem}
     except MemoryError:
         answer = {"kind": "error", "code": protocol.LIMIT, "problem": ""}
     except Exception as error:
-        # Only the kind and the place: a message could quote the recording.
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
-        answer = {"kind": "fault", "error": type(error).__name__, "where": place}
+        answer = {"kind": "fault", "error": type(error).__name__, "where": _place(error)}
     _say(order, answer)
     return 0
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: a message could quote the recording, and `traceback` would read source files."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return "nowhere"
+    return f"{os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}"  # noqa: PTH119
 
 
 def _work(order: Order) -> dict[str, object]:

@@ -18,11 +18,15 @@ from stenobox.shielding import finish
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """How much sound there is, and what is missing from it (sentences for the person who sent it)."""
+    """How much sound there is, and what is missing from it (sentences for the person who sent it).
+
+    `walls` names what the decoder was kept in, for a person who checks the box.
+    """
 
     samples: int
     sample_rate: int = protocol.SAMPLE_RATE
     warnings: tuple[str, ...] = ()
+    walls: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -57,7 +61,8 @@ async def decode(
         await finish(asyncio.to_thread(out.unlink, missing_ok=True))
         raise
     known = (protocol.WARNINGS[key] for key in done.warnings if key in protocol.WARNINGS)
-    return Decoded(samples=done.samples, warnings=tuple(known))
+    walls = (protocol.WALLS[key] for key in done.walls if key in protocol.WALLS)
+    return Decoded(samples=done.samples, warnings=tuple(known), walls=tuple(walls))
 
 
 def open_samples(path: Path) -> np.memmap[tuple[int], np.dtype[np.float32]]:

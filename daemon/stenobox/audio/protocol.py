@@ -2,7 +2,7 @@
 
     {"kind": "info", "format", "codec", "duration", "sample_rate", "channels"}   once a decoder was found
     {"kind": "progress", "seconds"}                                              now and then
-    {"kind": "done", "samples", "warnings": [key, ...]}                          the last line of a success
+    {"kind": "done", "samples", "warnings": [key, ...], "walls": [key, ...]}     the last line of a success
     {"kind": "error", "code", "problem": key}                                    the last line of a refusal
     {"kind": "fault", "error", "where"}                                          the last line when we failed
 
@@ -42,4 +42,14 @@ WARNINGS: Final = {
     "truncated": "The file ends before its announced end; what is there was decoded.",
     "damaged_parts": "Parts of the file are damaged and were left out.",
     "not_finite": "Samples that are not numbers were replaced by silence.",
+}
+
+# What keeps a decoder that was taken over from the rest of the machine: key -> how doctor names it.
+NETWORK: Final = "network"
+SECCOMP: Final = "seccomp"
+LANDLOCK: Final = "landlock"
+WALLS: Final = {
+    NETWORK: "a network of its own with nothing in it",
+    LANDLOCK: "Landlock",
+    SECCOMP: "a seccomp filter",
 }

@@ -148,6 +148,8 @@ class FFmpegReader:
             raise Unreadable("codec") from error
         if codec not in DECODERS:
             raise Unreadable("codec")
+        # The child may start no thread, and FFmpeg's WavPack decoder drops blocks when it cannot.
+        stream.codec_context.thread_count = 1
         rate, channels = stream.codec_context.sample_rate or 0, stream.codec_context.channels or 0
         # Some headers (MPEG-TS, damaged MP4) tell nothing before the first packet; the blocks are checked
         # again.

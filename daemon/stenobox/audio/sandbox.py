@@ -66,6 +66,7 @@ class Progress(msgspec.Struct, tag="progress", tag_field="kind", forbid_unknown_
 class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True):
     samples: int
     warnings: list[str]
+    walls: list[str] = []
 
 
 class Refusal(msgspec.Struct, tag="error", tag_field="kind", forbid_unknown_fields=True):

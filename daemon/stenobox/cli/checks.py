@@ -86,7 +86,7 @@ def check_decoder() -> Result:
             )
     if decoded.samples != 16_000:
         return Result("decoder", Verdict.FAIL, f"gives {decoded.samples} samples for a second, not 16000.")
-    return Result("decoder", Verdict.OK, "decodes in its sandbox")
+    return Result("decoder", Verdict.OK, f"decodes in its sandbox ({', '.join(decoded.walls)})")
 
 
 def check_provider(settings: Settings) -> Result:
