@@ -25,9 +25,17 @@ def wav(path: Path, samples: Samples, rate: int = 16_000, subtype: str = "PCM_16
     return path
 
 
-def encoded(path: Path, samples: Samples, rate: int = 48_000, codec: str = "aac", **options: str) -> Path:
+def encoded(
+    path: Path,
+    samples: Samples,
+    rate: int = 48_000,
+    codec: str = "aac",
+    tags: dict[str, str] | None = None,
+    **options: str,
+) -> Path:
     """Write (n,) samples with FFmpeg, mono; the container follows the name."""
     with av.open(str(path), "w") as container:
+        container.metadata.update(tags or {})
         stream = container.add_stream(codec, rate=rate, layout="mono", options=options)
         stream.bit_rate = 128_000
         for start in range(0, len(samples), 4096):
@@ -36,6 +44,25 @@ def encoded(path: Path, samples: Samples, rate: int = 48_000, codec: str = "aac"
             frame.sample_rate, frame.pts = rate, start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def film(path: Path, tracks: list[Samples], codec: str, picture: str, rate: int = 48_000) -> Path:
+    """Write a second or more of moving pictures with one mono track of sound for each item of `tracks`."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream(picture, rate=25, width=64, height=48, pix_fmt="yuv420p")
+        sounds = [container.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
+        for number in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 10, np.uint8), format="rgb24")
+            container.mux(pictures.encode(frame))
+        container.mux(pictures.encode(None))
+        for stream, samples in zip(sounds, tracks, strict=True):
+            for start in range(0, len(samples), 4096):
+                part = np.ascontiguousarray(samples[np.newaxis, start : start + 4096])
+                sound = av.AudioFrame.from_ndarray(part, format="flt", layout="mono")
+                sound.sample_rate, sound.pts = rate, start
+                container.mux(stream.encode(sound))
+            container.mux(stream.encode(None))
     return path
 
 

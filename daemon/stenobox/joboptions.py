@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -15,12 +16,14 @@ from whisper_onnx.dims import LANGUAGE_CODES, LANGUAGES
 TASKS = ("transcribe", "translate")
 MAX_PROMPT = 2_000
 """Characters. A decoder takes some 220 tokens of prompt, so more could only be cut off."""
+MAX_TRACKS = 1_000
 
 
 class FurtherOptions(msgspec.Struct, forbid_unknown_fields=True):
     """What the field `options` holds, as a JSON object."""
 
     prompt: str | None = None
+    track: Annotated[int, msgspec.Meta(ge=1, le=MAX_TRACKS)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
     for name in fields:
         if name not in FIELDS:
             raise InvalidRequest(problem=f"Unknown field {name!r}. Known: file, {', '.join(FIELDS)}.")
+    further = _further(fields.get("options") or "{}")
     model = models.find(fields.get("model") or None)
     task = fields.get("task") or "transcribe"
     if task not in TASKS:
@@ -53,7 +57,8 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
             model=model.name,
             language=language_of(model, fields.get("language") or None),
             task=task,
-            prompt=_further(fields.get("options") or "{}").prompt,
+            prompt=further.prompt,
+            track=further.track or 0,
         ),
         _priority(fields.get("priority") or Priority.NORMAL.name),
     )

@@ -74,12 +74,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a sender may choose. `language` None means: detect it."""
+    """What a sender may choose. `language` None means: detect it. `track` counts a film's tracks of sound
+    from 1; 0 is the main one.
+    """
 
     model: str
     language: str | None = None
     task: str = "transcribe"
     prompt: str | None = None
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)

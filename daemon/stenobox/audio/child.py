@@ -26,6 +26,7 @@ from stenobox.audio.readers import (
     read_head,
 )
 from stenobox.audio.resample import Resampler, Samples, to_mono
+from stenobox.audio.tags import Tags
 
 PROGRESS_SECONDS = 0.25
 # Modules that PyAV loads at their first use, which is too late: no file can be opened then.
@@ -57,6 +58,7 @@ class Order:
     max_seconds: float
     memory_bytes: int
     cpu_seconds: int
+    track: int = 0
 
 
 def main(argv: list[str]) -> int:
@@ -109,12 +111,12 @@ def _work(order: Order) -> dict[str, object]:
         kinds = (SoundFileReader, FFmpegReader)
     for kind in kinds:
         try:
-            reader = kind(order.source, head)
+            reader = kind(order.source, head, order.track)
         except Unreadable as error:
             problem = error.problem
             continue
         if order.mode == "probe":
-            answer = _probe(order, reader)
+            answer = _probe(order, reader, head)
         else:
             latest = kind
             answer = _decode(order, reader, announced)
@@ -128,7 +130,7 @@ def _work(order: Order) -> dict[str, object]:
     if best is None:
         raise Refused(protocol.UNDECODABLE if looks_like_media(head) else protocol.NOT_AUDIO, problem)
     if latest is not best[1]:  # the output holds what the other reader gave
-        return _decode(order, best[1](order.source, head), announced) or best[2]
+        return _decode(order, best[1](order.source, head, order.track), announced) or best[2]
     return best[2]
 
 
@@ -137,8 +139,8 @@ def _samples(answer: dict[str, object]) -> int:
     return count if isinstance(count, int) else 0
 
 
-def _probe(order: Order, reader: Reader) -> dict[str, object] | None:
-    """Read the header and prove it by decoding one block; None when that gives nothing."""
+def _probe(order: Order, reader: Reader, head: bytes) -> dict[str, object] | None:
+    """Read the header and the tags, and prove them by decoding one block; None when that gives nothing."""
     try:
         block = next(reader.blocks(), None)
     except Unreadable:
@@ -153,7 +155,18 @@ def _probe(order: Order, reader: Reader) -> dict[str, object] | None:
         **asdict(header),
         "sample_rate": block.rate,
         "channels": block.samples.shape[1],
+        **asdict(_tags(order, reader, head)),
     }
+
+
+def _tags(order: Order, reader: Reader, head: bytes) -> Tags:
+    """The tags as FFmpeg reads them, whoever reads the sound; none where it cannot."""
+    try:
+        if isinstance(reader, SoundFileReader):
+            reader = FFmpegReader(order.source, head)
+        return reader.tags()
+    except Exception:
+        return Tags()  # the sound is what counts
 
 
 def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object] | None:

@@ -38,18 +38,20 @@ async def decode(
     out: Path,
     limits: AudioLimits,
     on_progress: Callable[[float], None] | None = None,
+    *,
+    track: int = 0,
 ) -> Decoded:
     """Write `out`: raw little-endian float32, 16 kHz, mono, in [-1, 1]; memory stays bounded whatever the
     length.
 
     A recording that breaks off or has damaged parts gives what can be decoded, and a warning that says so.
-    `on_progress` is told the position reached in seconds. On any error, and on cancellation, the child is
-    killed and `out` is gone.
+    `track` counts the tracks of sound from 1; 0 takes the main one. `on_progress` is told the position
+    reached in seconds. On any error, and on cancellation, the child is killed and `out` is gone.
 
     Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong, DecoderLimit, DiskFull or DecoderFailed.
     """
     try:
-        done = await ask_child("decode", source, out, limits, on_progress)
+        done = await ask_child("decode", source, out, limits, on_progress, track=track)
         size = (await asyncio.to_thread(out.stat)).st_size
         if (
             not isinstance(done, Done)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.sandbox import Info, ask_child
+from stenobox.audio.tags import recorded_of, title_of
 from stenobox.errors import UndecodableAudio
 
 _NAME = re.compile(r"[A-Za-z0-9_.,+ -]{1,60}")
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.,+ -]{1,60}")
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
     """`format` and `codec` in the decoder's words; `duration` in seconds where the header tells it, which may
-    be wrong.
+    be wrong. `tracks` of sound. `title` and `recorded` are the file's tags, see `tags.Tags`.
     """
 
     format: str
@@ -24,6 +25,9 @@ class AudioInfo:
     duration: float | None
     sample_rate: int
     channels: int
+    tracks: int = 1
+    title: str | None = None
+    recorded: str | None = None
 
 
 async def probe(path: Path, limits: AudioLimits) -> AudioInfo:
@@ -36,7 +40,17 @@ async def probe(path: Path, limits: AudioLimits) -> AudioInfo:
     if not isinstance(info, Info):
         raise UndecodableAudio(problem="the decoder broke down on it.")
     duration = info.duration if info.duration is not None and 0 < info.duration < 1e9 else None
-    return AudioInfo(_name(info.format), _name(info.codec), duration, info.sample_rate, info.channels)
+    return AudioInfo(
+        _name(info.format),
+        _name(info.codec),
+        duration,
+        info.sample_rate,
+        info.channels,
+        info.tracks,
+        # Checked once more on this side: the child has been reading hostile bytes.
+        title_of(info.title or ""),
+        recorded_of(info.recorded or ""),
+    )
 
 
 def _name(text: str) -> str:

@@ -1,13 +1,15 @@
 """The words that the decoding child and its parent share: one JSON object a line, over a pipe.
 
-    {"kind": "info", "format", "codec", "duration", "sample_rate", "channels"}   once a decoder was found
+    {"kind": "info", "format", "codec", "duration", "sample_rate", "channels",
+                     "tracks", "title", "recorded"}                              once a decoder was found
     {"kind": "progress", "seconds"}                                              now and then
     {"kind": "done", "samples", "warnings": [key, ...], "walls": [key, ...]}     the last line of a success
     {"kind": "error", "code", "problem": key}                                    the last line of a refusal
     {"kind": "fault", "error", "where"}                                          the last line when we failed
 
 The child has been reading hostile bytes, so what it says is not trusted either: problems and warnings travel
-as keys into the tables below, never as text. This module is imported by the child, so it imports nothing.
+as keys into the tables below, never as text, and the two tags are checked again. This module is imported by
+the child, so it imports nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ DISK_FULL: Final = "disk_full"
 PROBLEMS: Final = {
     "no_sound": "there is no sound in it.",
     "no_audio_track": "it has no audio track.",
+    "no_such_track": "it has fewer audio tracks than the number that was asked for (option 'track').",
     "damaged": "the file is damaged or not complete.",
     "sample_rate": "its header gives an impossible sample rate.",
     "channels": "its header gives an impossible number of channels.",

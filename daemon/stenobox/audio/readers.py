@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 
 from stenobox.audio.resample import Samples
+from stenobox.audio.tags import Tags, tags_of
 
 BLOCK_FRAMES = 65_536  # samples per channel handed on at once
 MAX_CHANNELS = 32
@@ -55,13 +56,14 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the recording says about itself; `duration` in seconds where it says it."""
+    """What the recording says about itself; `duration` in seconds where it says it, `tracks` of sound."""
 
     format: str
     codec: str
     duration: float | None
     sample_rate: int
     channels: int
+    tracks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,13 @@ class Block:
 
 
 class SoundFileReader:
-    """WAV, RF64, Wave64, AIFF, AU, CAF, FLAC, OGG (Vorbis, Opus) and MP3, through libsndfile."""
+    """WAV, RF64, Wave64, AIFF, AU, CAF, FLAC, OGG (Vorbis, Opus) and MP3, through libsndfile: their first
+    track.
+    """
 
-    def __init__(self, descriptor: int, head: bytes) -> None:
+    def __init__(self, descriptor: int, head: bytes, track: int = 0) -> None:
+        if track > 1:
+            raise Unreadable("no_such_track")
         os.lseek(descriptor, 0, os.SEEK_SET)
         self.damaged = False
         self.truncated = _riff_is_cut(head, os.fstat(descriptor).st_size)
@@ -117,9 +123,13 @@ class SoundFileReader:
 
 
 class FFmpegReader:
-    """Every container of `DEMUXERS` with a sound track of `DECODERS`, through PyAV."""
+    """Every container of `DEMUXERS` with a sound track of `DECODERS`, through PyAV.
 
-    def __init__(self, descriptor: int, head: bytes) -> None:
+    `track` counts the tracks of sound from 1, in the order of the file; 0 takes the one that FFmpeg takes for
+    the main one.
+    """
+
+    def __init__(self, descriptor: int, head: bytes, track: int = 0) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
         self.damaged = self.truncated = False
         self._input = os.fdopen(os.dup(descriptor), "rb")
@@ -138,9 +148,13 @@ class FFmpegReader:
             _raise_memory(error)
             raise Unreadable("damaged") from error
         self._container = container
-        stream = container.streams.best("audio")
-        if stream is None:
+        tracks = container.streams.audio
+        if not tracks:
             raise Unreadable("no_audio_track")
+        if track > len(tracks):
+            raise Unreadable("no_such_track")
+        # The main one is unknown where the file says little about any; then it is the first.
+        stream = tracks[track - 1] if track else container.streams.best("audio") or tracks[0]
         self._stream = stream
         try:
             codec = stream.codec_context.codec.name
@@ -155,7 +169,10 @@ class FFmpegReader:
         # again.
         if rate or channels:
             _check_shape(rate, channels)
-        self.header = Header(container.format.name, codec, self._duration(), rate, channels)
+        self.header = Header(container.format.name, codec, self._duration(), rate, channels, len(tracks))
+
+    def tags(self) -> Tags:
+        return tags_of((self._container.metadata, self._stream.metadata))
 
     def _duration(self) -> float | None:
         stream, container = self._stream, self._container

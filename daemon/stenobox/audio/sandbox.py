@@ -57,6 +57,9 @@ class Info(msgspec.Struct, tag="info", tag_field="kind", forbid_unknown_fields=T
     duration: float | None
     sample_rate: int
     channels: int
+    tracks: int = 1
+    title: str | None = None
+    recorded: str | None = None
 
 
 class Progress(msgspec.Struct, tag="progress", tag_field="kind", forbid_unknown_fields=True):
@@ -89,6 +92,8 @@ async def ask_child(
     out: Path | None,
     limits: AudioLimits,
     on_progress: Callable[[float], None] | None = None,
+    *,
+    track: int = 0,
 ) -> Info | Done:
     """Run one child over `source` and return its answer.
 
@@ -104,7 +109,7 @@ async def ask_child(
             descriptors.callback(os.close, out_fd)
         answer: Answer | None = None
         status = 0
-        async with _child(mode, source_fd, out_fd, limits) as (process, lines):
+        async with _child(mode, source_fd, out_fd, track, limits) as (process, lines):
             try:
                 async with asyncio.timeout(limits.wall_seconds):
                     async for answer in _answers(lines):
@@ -118,7 +123,7 @@ async def ask_child(
 
 @contextlib.asynccontextmanager
 async def _child(
-    mode: str, source_fd: int, out_fd: int, limits: AudioLimits
+    mode: str, source_fd: int, out_fd: int, track: int, limits: AudioLimits
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
     """A running child and the lines that it says; gone, with all its kin, when the block is left."""
     loop = asyncio.get_running_loop()
@@ -133,6 +138,7 @@ async def _child(
         "max_seconds": limits.max_seconds,
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": limits.cpu_seconds,
+        "track": track,
     }
     reader = asyncio.StreamReader(limit=_MAX_LINE)
     try:

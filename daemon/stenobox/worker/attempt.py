@@ -117,7 +117,9 @@ class Attempt:
         )
         recording = await tools.recordings.get(job.recording_id)
         try:
-            decoded = await decode(tools.recordings.path(recording), self._scratch, tools.limits)
+            decoded = await decode(
+                tools.recordings.path(recording), self._scratch, tools.limits, track=job.options.track
+            )
         except OSError as error:
             raise DecoderFailed(error=f"the recording's file: {error.strerror}") from error
         tools.observer.audio_decoded(decoded.seconds)
