@@ -21,6 +21,7 @@ from stenobox.config import UploadsSettings
 from stenobox.db import Database
 from stenobox.errors import DiskFull, EmptyFile, FileTooLarge
 from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes
+from stenobox.intake.behind import WriteBehind
 from stenobox.intake.filenames import clean_filename
 from stenobox.jobs import Jobs
 from stenobox.paths import Layout
@@ -29,8 +30,13 @@ from stenobox.shielding import finish
 from stenobox.types import Identity, Job, JobOptions
 
 BLOCK_BYTES = 2**20
-"""Bytes that are gathered before a thread hashes and writes them: few enough to hold, enough to be worth
-it.
+"""Bytes that are gathered before a thread hashes and writes them: few enough to hold twice (the next block
+comes in meanwhile), enough to be worth it.
+"""
+
+FLUSH_BYTES = 2**24
+"""After so many bytes the kernel is asked to begin writing them to the disk, so that the sync at the end of a
+large file has little left to wait for.
 """
 
 
@@ -84,25 +90,33 @@ class DirectIntake:
         self._probe = probe
 
     async def receive(self, stream: AsyncIterator[bytes], filename: str) -> Received:
-        """Write a stream to `incoming/`, hashing it on the way; no more than a block or two is in memory.
+        """Write a stream to `incoming/`, hashing it on the way; no more than two blocks are in memory.
 
         Raises EmptyFile, FileTooLarge (as soon as the limit is passed), DiskFull (before the reserve is
         touched), or what the stream raises. Then, and when the task is cancelled, nothing of the file is
         left.
         """
-        spool = _Spool(self._layout.incoming, self._settings)
+        spool, behind = _Spool(self._layout.incoming, self._settings), WriteBehind()
         try:
-            await finish(asyncio.to_thread(spool.create))
-            gathered = bytearray()
+            await behind.start(spool.create)
+            gathered, arrived = bytearray(), 0
             async for piece in stream:
+                arrived += len(piece)
+                if arrived > self._settings.max_bytes:
+                    raise FileTooLarge(limit=self._settings.max_bytes)
                 gathered += piece
                 if len(gathered) >= BLOCK_BYTES:
                     block, gathered = gathered, bytearray()
-                    await finish(asyncio.to_thread(spool.write, block))
-            await finish(asyncio.to_thread(spool.write, gathered))
+                    await behind.start(spool.write, block)
+            await behind.start(spool.write, gathered)
+            await behind.end()
             sha256, size = await finish(asyncio.to_thread(spool.complete))
         except BaseException:
-            await finish(asyncio.to_thread(spool.discard))
+            try:
+                with contextlib.suppress(Exception):
+                    await behind.end()
+            finally:
+                await finish(asyncio.to_thread(spool.discard))
             raise
         return Received(spool.path, sha256, size, clean_filename(filename))
 
@@ -168,6 +182,7 @@ class _Spool:
         self._settings = settings
         self._hash = hashlib.sha256()
         self._size = 0
+        self._flushed = 0
         self._descriptor: int | None = None
 
     def create(self) -> None:
@@ -178,8 +193,6 @@ class _Spool:
     def write(self, block: bytes | bytearray) -> None:
         if not block:
             return
-        if self._size + len(block) > self._settings.max_bytes:
-            raise FileTooLarge(limit=self._settings.max_bytes)
         if free_bytes(self.path.parent) - len(block) < self._settings.reserve_bytes:
             raise DiskFull
         self._hash.update(block)
@@ -188,6 +201,10 @@ class _Spool:
             while rest:
                 rest = rest[os.write(self._open(), rest) :]
         self._size += len(block)
+        if self._size - self._flushed >= FLUSH_BYTES:
+            # Linux begins to write a dirty range when it is told that nobody will need it.
+            os.posix_fadvise(self._open(), self._flushed, self._size - self._flushed, os.POSIX_FADV_DONTNEED)
+            self._flushed = self._size
 
     def complete(self) -> tuple[str, int]:
         """Sync and close; returns SHA-256 and size. The check of the length is on what the disk has."""

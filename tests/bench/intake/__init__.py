@@ -1,0 +1,1 @@
+"""What intake costs: `make bench-intake`. Prints tables and asserts nothing."""
