@@ -28,6 +28,10 @@ DEFAULT_CONFIG = Path("/etc/stenobox/stenobox.toml")
 DEFAULT_DATA = Path("/var/lib/stenobox")
 PREFIX = "STENOBOX_"
 CONFIG_VARIABLE = "STENOBOX_CONFIG"
+SERVER_VARIABLE = "STENOBOX_SERVER"
+KEY_VARIABLE = "STENOBOX_KEY"
+NO_SETTINGS = frozenset({CONFIG_VARIABLE, SERVER_VARIABLE, KEY_VARIABLE})
+"""Variables that look like settings and are not: where the settings are, and what `stenobox push` wants."""
 
 GIB = 2**30
 HOUR = 3_600
@@ -183,7 +187,7 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
             values[path] = _convert(keys[path], value, str(source), path)
     by_variable = {key.variable: key for key in keys.values()}
     for variable in sorted(env):
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in NO_SETTINGS:
             continue
         if variable not in by_variable:
             raise _unknown("environment", variable, list(by_variable))

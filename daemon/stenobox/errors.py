@@ -8,7 +8,8 @@
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
     ├── NotFound, StateConflict, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
-    │   ├── DiskFull, NoModel, ShuttingDown
+    │   ├── DiskFull, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
+    ├── ServerRefused           what `stenobox push` was told by a box
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
     ├── AddressUnusable         the address to listen on is taken or not ours; the process does not start
@@ -189,6 +190,16 @@ class ShuttingDown(Unavailable):
 class DaemonUnreachable(Unavailable):
     code, title = "daemon_unreachable", "The daemon does not answer"
     message = "The data folder is in use by a running daemon that does not answer on {socket}."
+
+
+class ServerUnreachable(Unavailable):
+    code, title = "server_unreachable", "The server does not answer"
+    message = "{problem}"
+
+
+class ServerRefused(StenoboxError):
+    code, status, title = "server_refused", 500, "The server refused the file"
+    message = "{problem}"
 
 
 class DataError(StenoboxError):
