@@ -9,6 +9,7 @@ descriptions, no protocol, and a callback that refuses every further open.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class FFmpegReader:
     def __init__(self, descriptor: int, head: bytes, track: int = 0) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
         self.damaged = self.truncated = False
-        self._input = os.fdopen(os.dup(descriptor), "rb")
+        self._input = _Input(descriptor)
         try:
             container: Any = av.open(
                 self._input,
@@ -231,6 +232,25 @@ class FFmpegReader:
             except av.FFmpegError as error:
                 _raise_memory(error)
                 self.damaged = True  # one packet is lost; the next may be whole
+
+
+class _Input:
+    """The recording as PyAV reads it.
+
+    A damaged table sends FFmpeg to places before the beginning; told so by a number, FFmpeg gives up on the
+    table, while PyAV would make an OSError of ours out of the one that a file raises.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = os.fdopen(os.dup(descriptor), "rb")
+        self.read = self._file.read
+        self.tell = self._file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
 
 def looks_like_media(head: bytes) -> bool:
