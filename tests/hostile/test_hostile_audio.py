@@ -46,6 +46,7 @@ def test_a_place_before_the_beginning_of_the_file_is_an_answer_and_no_fault_of_o
         for offset, whence in ((-1, os.SEEK_SET), (-11, os.SEEK_END), (-(2**63), os.SEEK_SET)):
             assert source.seek(offset, whence) < 0
         assert (source.tell(), source.read(2)) == (4, b"45")
+        source.close()
     finally:
         os.close(descriptor)
 

@@ -245,6 +245,7 @@ class _Input:
         self._file = os.fdopen(os.dup(descriptor), "rb")
         self.read = self._file.read
         self.tell = self._file.tell
+        self.close = self._file.close
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
