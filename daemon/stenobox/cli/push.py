@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stenobox.config import KEY_VARIABLE, SERVER_VARIABLE
+from stenobox.types import Priority
 
 if TYPE_CHECKING:
     from stenobox.cli.link import Link
 
+PRIORITIES = tuple(priority.name.lower() for priority in Priority)
 WISHES = ("model", "language", "task", "priority")
 
 
@@ -41,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", help="name of a model on the box")
     parser.add_argument("--language", help="code or English name; default: detect it")
     parser.add_argument("--task", choices=("transcribe", "translate"), help="translate: into English")
-    parser.add_argument("--priority", help="how soon, in the words of the box's API")
+    parser.add_argument("--priority", choices=PRIORITIES, help="how soon (default: normal)")
     parser.set_defaults(func=run)
 
 
