@@ -275,6 +275,8 @@ def test_doctor_is_content_with_a_sound_machine(stenobox: Command) -> None:
         "model",
     ]
     assert {verdict for verdict, _ in words} <= {"OK", "WARN"}
+    decoder = next(line for line in result.stdout.splitlines() if line.split()[1] == "decoder")
+    assert "seccomp" in decoder or "Landlock" in decoder, "it says what the decoder is kept in"
 
 
 def test_doctor_fails_with_advice_for_a_broken_model_and_a_full_disk(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from making_audio import encoded, tone, wav
-from stenobox.audio.limits import AudioLimits
+from stenobox.audio.limits import PROBE_CPU_SECONDS, AudioLimits
 from stenobox.audio.probe import probe
-from stenobox.errors import AudioTooLong, EmptyFile, NotAudio, UndecodableAudio
+from stenobox.errors import AudioTooLong, DecoderLimit, EmptyFile, NotAudio, UndecodableAudio
 
 LIMITS = AudioLimits()
 
@@ -114,3 +114,15 @@ async def test_the_announced_length_is_checked_early(tmp_path: Path) -> None:
     source = wav(tmp_path / "a.flac", np.zeros(61 * 16_000, np.float32))
     with pytest.raises(AudioTooLong, match="longer than"):
         await probe(source, AudioLimits(max_seconds=60.0))
+
+
+async def test_a_look_may_cost_less_than_decoding_and_never_more(tmp_path: Path) -> None:
+    large = AudioLimits(cpu_seconds=100_000, wall_seconds=200_000.0, memory_bytes=5, max_seconds=7.0)
+    look = large.for_a_look()
+    assert look.cpu_seconds == PROBE_CPU_SECONDS
+    assert PROBE_CPU_SECONDS < look.wall_seconds < large.wall_seconds
+    assert (look.memory_bytes, look.max_seconds) == (5, 7.0)
+    small = AudioLimits(cpu_seconds=1, wall_seconds=0.01)
+    assert small.for_a_look() == small
+    with pytest.raises(DecoderLimit):
+        await probe(wav(tmp_path / "a.wav", tone(1)), small)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,6 +90,29 @@ async def test_title_and_date_are_read_whatever_reads_the_sound(
 ) -> None:
     info = await probe(encoded(tmp_path / name, tone(1, 48_000), codec=codec, tags=TAGS), LIMITS)
     assert (info.title, info.recorded) == (TAGS["title"], TAGS["date"])
+
+
+async def test_a_cover_picture_costs_neither_sound_nor_tags(tmp_path: Path) -> None:
+    """ID3v2.3 as MP3 recorders and podcast tools write it: Latin-1, a year, a picture (id3.org)."""
+    picture = tmp_path / "cover.mjpeg"
+    with av.open(str(picture), "w") as container:
+        stream = container.add_stream("mjpeg", rate=1, width=64, height=64, pix_fmt="yuvj420p")
+        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    frames = {
+        b"TIT2": b"\0Gespr\xe4ch",
+        b"TYER": b"\x002023",
+        b"APIC": b"\0image/jpeg\0\x03\0" + picture.read_bytes(),
+    }
+    body = b"".join(name + struct.pack(">IH", len(value), 0) + value for name, value in frames.items())
+    size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    source = encoded(tmp_path / "a.mp3", tone(2, 48_000, LOW), codec="mp3")
+    source.write_bytes(b"ID3\x03\0\0" + size + body + source.read_bytes())
+    info = await probe(source, LIMITS)
+    assert (info.title, info.recorded, info.tracks) == ("Gespräch", "2023", 1)
+    assert await heard(source) == pytest.approx(LOW, abs=5)
+    decoded = await decode(source, tmp_path / "out", LIMITS)
+    assert (decoded.warnings, decoded.seconds) == ((), pytest.approx(2.0, abs=0.1))
 
 
 async def test_a_moment_is_kept_with_its_zone(tmp_path: Path) -> None:

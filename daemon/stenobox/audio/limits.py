@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 
@@ -17,6 +17,11 @@ class AudioSettings(Protocol):
     def cpu_seconds(self) -> int: ...
 
 
+PROBE_CPU_SECONDS = 120
+PROBE_WALL_SECONDS = 600.0
+"""A look takes a fraction of a second; on a machine that is very busy with other things, perhaps more."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
     """Limits of one decoding child.
@@ -29,6 +34,14 @@ class AudioLimits:
     memory_bytes: int = 1 << 30
     cpu_seconds: int = 1800
     wall_seconds: float = 3660.0
+
+    def for_a_look(self) -> AudioLimits:
+        """The limits for reading a header, while somebody who sent the file waits for the answer."""
+        return replace(
+            self,
+            cpu_seconds=min(self.cpu_seconds, PROBE_CPU_SECONDS),
+            wall_seconds=min(self.wall_seconds, PROBE_WALL_SECONDS),
+        )
 
     @classmethod
     def of(cls, settings: AudioSettings) -> Self:

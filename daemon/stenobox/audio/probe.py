@@ -36,7 +36,7 @@ async def probe(path: Path, limits: AudioLimits) -> AudioInfo:
     Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong (by the announced length), DecoderLimit or
     DecoderFailed.
     """
-    info = await ask_child("probe", path, None, limits)
+    info = await ask_child("probe", path, None, limits.for_a_look())
     if not isinstance(info, Info):
         raise UndecodableAudio(problem="the decoder broke down on it.")
     duration = info.duration if info.duration is not None and 0 < info.duration < 1e9 else None
