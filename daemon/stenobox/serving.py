@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ log = get_logger(__name__)
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; raises what a part died of, or why it could not start."""
     refuse_bare_network(settings)
+    allow_many_files()
     # The framework would print headers that it cannot parse, and these hold file names.
     warnings.simplefilter("ignore", BadContentDispositionHeader)
     warnings.simplefilter("ignore", BadContentDispositionParam)
@@ -127,6 +129,14 @@ async def _announce(app: web.Application, url: str) -> None:
     # One write: the lines of a journal would otherwise mix with those of the log.
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of descriptors to the hard one: each upload takes two, its connection's and its
+    file's, and systemd's default of 1024 is there for programs that use select(2).
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _url(host: str, port: int) -> str:

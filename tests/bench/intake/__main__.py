@@ -1,8 +1,9 @@
 """`python -m bench.intake`, which `make bench-intake BENCH_ARGS="..."` calls. Needs nginx.
 
---only large,crowd,drops  these measures
+--only large,crowd         these measures
 --mebibytes 2048          the large recording
 --turns 3                 so many turns of it
+--people 1000             uploads at once
 --roads direct,tus        these roads
 --folder FOLDER           on the disk to measure; needs room for four times the large recording
 """
@@ -13,11 +14,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from . import large
+from . import crowd, large
 from .roads import ROADS
 
 _ROOT = Path(__file__).resolve().parents[3]
-_MEASURES = ("large",)
+_MEASURES = ("large", "crowd")
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=2048)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--roads", type=_names(tuple(ROADS)), default=tuple(ROADS))
+    parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--model", type=Path, default=_ROOT / "onnx_models" / "demo", help="a bundle")
     options = parser.parse_args()
@@ -36,6 +38,8 @@ def main() -> None:
         if "large" in options.only:
             figures = large.measure(folder, options.mebibytes, options.turns, options.roads, options.model)
             print("\n".join(large.table(figures)), flush=True)
+        if "crowd" in options.only:
+            print("\n".join(crowd.table(crowd.measure(folder, options.people, options.model))), flush=True)
 
 
 def _names(known: tuple[str, ...]) -> object:
