@@ -306,6 +306,26 @@ async def test_the_child_sees_none_of_the_environment(
     assert not (tmp_path / "proof").exists()
 
 
+async def test_the_child_inherits_the_recording_its_output_and_the_pipe_and_nothing_else(
+    tmp_path: Path, bait: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by a child in place of ours, in the words of a fault; 0 to 2 are /dev/null."""
+    boot = """
+import sys, os, json
+order = json.loads(sys.argv[2])
+null = os.stat("/dev/null").st_rdev
+others = [fd for fd in range(256) if os.path.exists(f"/proc/self/fd/{fd}") and os.fstat(fd).st_rdev != null]
+mine = sorted(others) == sorted([order["source"], order["out"], order["pipe"]])
+answer = {"kind": "fault", "error": "Told", "where": "three" if mine else str(others)}
+os.write(order["pipe"], json.dumps(answer).encode() + b"\\n")
+"""
+    monkeypatch.setattr(sandbox, "_BOOT", boot)
+    with (tmp_path / "database").open("wb") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        with pytest.raises(DecoderFailed, match="Told at three"):
+            await decode(bait, tmp_path / "out", LIMITS)
+
+
 @pytest.mark.parametrize(
     "case",
     [
