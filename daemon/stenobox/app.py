@@ -24,6 +24,7 @@ from stenobox.db import Database
 from stenobox.events import EventHub
 from stenobox.files import DataLock
 from stenobox.intake.direct import DirectIntake
+from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
@@ -37,7 +38,7 @@ from stenobox.monitor.watchdog import Watchdog
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.transcripts import Transcripts
-from stenobox.web import keys
+from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
 from stenobox.web.headers import add_security_headers
 from stenobox.web.middleware import gate, mark_started, observe, render_problems
@@ -50,6 +51,7 @@ LAYOUT = web.AppKey("layout", Layout)
 DATABASE = web.AppKey("database", Database)
 WORKER = web.AppKey("worker", Worker)
 WATCHDOG = web.AppKey("watchdog", Watchdog)
+EXPIRY = web.AppKey("expiry", Expiry)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -63,6 +65,7 @@ def build(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[observe, render_problems, gate], client_max_size=MAX_JSON_BYTES)
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(mark_started)
+    app.on_response_prepare.append(tus.mark)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.extend([_data, _parts, _background])
     app[keys.SETTINGS] = settings
@@ -144,6 +147,8 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         jobs=app[keys.JOBS],
         probe=look_into,
     )
+    app[keys.PARTIALS] = Partials(settings.uploads, layout, database, app[keys.INTAKE])
+    app[EXPIRY] = Expiry(app[keys.PARTIALS])
     app[WORKER] = Worker(
         settings=settings,
         jobs=app[keys.JOBS],
@@ -174,7 +179,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         parts = [
             group.create_task(_endless(part.run()), name=type(part).__name__)
-            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG])
+            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG], app[EXPIRY])
         ]
         yield
         for part in parts:

@@ -73,6 +73,12 @@ class UploadsSettings:
     reserve_bytes: Annotated[
         int, Meta(ge=0, description="Free bytes that uploads leave on the disk for database and results")
     ] = GIB
+    chunk_bytes: Annotated[
+        int, Meta(ge=2**16, le=GIB, description="Largest piece of the chunked upload, in bytes")
+    ] = 64 * 2**20
+    expire_seconds: Annotated[
+        int, Meta(ge=60, description="Seconds after its last byte until an unfinished upload is dropped")
+    ] = DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
     │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge
+    │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
+    │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
     ├── NotFound, StateConflict, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
-    │   ├── DiskFull, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
+    │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
@@ -104,6 +106,55 @@ class FileTooLarge(BadInput):
     message = "The file is larger than the {limit} bytes that this box accepts (setting uploads.max_bytes)."
 
 
+class EmptyChunk(BadInput):
+    code, title = "empty_chunk", "The piece is empty"
+    message = "The request has no bytes. Send the piece as its body, with a Content-Length."
+
+
+class ChunkTooLarge(BadInput):
+    code, status, title = "chunk_too_large", 413, "The piece is too large"
+    message = "A piece has at most {limit} bytes here. Send it as several."
+
+
+class ChunkOutOfRange(BadInput):
+    code, title = "chunk_out_of_range", "The piece does not fit the file"
+    message = "The piece reaches beyond the {size} bytes of the upload."
+
+
+class ChunkConflict(BadInput):
+    code, status, title = "chunk_conflict", 422, "Other bytes are there already"
+    message = "From byte {offset} on the box holds other bytes. Begin a new upload if the file has changed."
+
+
+class ChunkCorrupt(BadInput):
+    # The status is the tus protocol's own.
+    code, status, title = "chunk_corrupt", 460, "The piece was damaged on its way"
+    message = "The bytes do not match their checksum, so they were dropped. Send them again."
+
+
+class WrongOffset(BadInput):
+    # 409 by the tus protocol: its clients ask for the offset and go on from there.
+    code, status, title = "wrong_offset", 409, "The upload goes on elsewhere"
+    message = "The box holds {offset} bytes of this upload. Go on from there."
+
+
+class UploadIncomplete(BadInput):
+    code, status, title = "upload_incomplete", 422, "Bytes are missing"
+    message = "Bytes from {first} on are missing. Send them, then finish the upload."
+
+
+class HashMismatch(BadInput):
+    code, status, title = "hash_mismatch", 422, "The file has another SHA-256"
+    message = (
+        "The bytes are not those of the SHA-256 that was announced, so they were dropped. Send them again."
+    )
+
+
+class UnsupportedTus(BadInput):
+    code, status, title = "unsupported_tus", 412, "Another version of tus"
+    message = "This box speaks tus {version}. Send the header 'Tus-Resumable: {version}'."
+
+
 class AccessError(StenoboxError):
     code, status, title = "access_denied", 403, "Access denied"
     message = "Access denied."
@@ -175,6 +226,16 @@ class DiskFull(Unavailable):
     message = (
         "There is not enough free space to keep the file safely. Free some space, or ask the administrator."
     )
+
+
+class UploadTaken(Unavailable):
+    code, status, title = "upload_taken", 423, "Another request writes to this upload"
+    message = "A newer request took over this upload. Ask for its state, then go on from there."
+
+
+class TooBusy(Unavailable):
+    code, title = "too_busy", "Too many files at once"
+    message = "The box is receiving as many files as it can. Try again in a moment."
 
 
 class NoModel(Unavailable):

@@ -21,12 +21,14 @@ class Layout:
     stenobox.lock      held by the one process that owns the data
     control.sock       the running daemon, for commands on the box itself
     incoming/          uploads that are still being received; emptied at start
+    partials/          uploads that come in pieces, until they are complete or expire
     media/ab/abcd...   accepted recordings, named by the SHA-256 of their bytes
     scratch/           decoded samples of running jobs; may vanish at any time
     models/            model bundles that were installed here
     ```
 
-    `incoming/` and `media/` share a file system, because a recording moves from one to the other by rename.
+    `incoming/`, `partials/` and `media/` share a file system: a recording moves from one to the next by its
+    name alone.
     """
 
     root: Path
@@ -46,6 +48,10 @@ class Layout:
     @property
     def incoming(self) -> Path:
         return self.root / "incoming"
+
+    @property
+    def partials(self) -> Path:
+        return self.root / "partials"
 
     @property
     def media(self) -> Path:
@@ -76,7 +82,7 @@ class Layout:
         """
         try:
             make_dir(self.root, PRIVATE_FOLDER)
-            for folder in (self.incoming, self.media, self.scratch, self.models):
+            for folder in (self.incoming, self.partials, self.media, self.scratch, self.models):
                 make_dir(folder, PRIVATE_FOLDER)
                 folder.chmod(PRIVATE_FOLDER)
         except OSError as error:

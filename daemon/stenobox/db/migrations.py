@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial
+from stenobox.db.steps import m0001_initial, m0002_uploads
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),
+    Migration(2, m0002_uploads.DESCRIPTION, m0002_uploads.STATEMENTS),
+)
 
 
 async def refuse_foreign(reader: Reader, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from stenobox.config import UploadsSettings
-from stenobox.db import Database
-from stenobox.errors import DiskFull, EmptyFile, FileTooLarge
+from stenobox.db import Database, Transaction
+from stenobox.errors import DiskFull, EmptyFile, FileTooLarge, TooBusy
 from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes
 from stenobox.intake.behind import WriteBehind
 from stenobox.intake.filenames import clean_filename
@@ -40,12 +41,18 @@ large file has little left to wait for.
 """
 
 
+LOOKS_AT_ONCE = 8
+"""Each look is a process of its own: a thousand people at once must not be a thousand processes."""
+
+
 class Probed(Protocol):
     """What a look into the file tells; `duration` in seconds, None when the header does not say."""
 
     @property
     def duration(self) -> float | None: ...
 
+
+Also = Callable[[Transaction, Job], Awaitable[None]]
 
 Probe = Callable[[Path], Awaitable[Probed]]
 """Looks into a file and raises NotAudio (or another BadInput or AudioError) when it cannot be used."""
@@ -88,12 +95,13 @@ class DirectIntake:
         self._recordings = recordings
         self._jobs = jobs
         self._probe = probe
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def receive(self, stream: AsyncIterator[bytes], filename: str) -> Received:
         """Write a stream to `incoming/`, hashing it on the way; no more than two blocks are in memory.
 
         Raises EmptyFile, FileTooLarge (as soon as the limit is passed), DiskFull (before the reserve is
-        touched), or what the stream raises. Then, and when the task is cancelled, nothing of the file is
+        touched), TooBusy, or what the stream raises. Then, and when the task is cancelled, nothing of it is
         left.
         """
         spool, behind = _Spool(self._layout.incoming, self._settings), WriteBehind()
@@ -120,15 +128,29 @@ class DirectIntake:
             raise
         return Received(spool.path, sha256, size, clean_filename(filename))
 
-    async def accept(self, identity: Identity, received: Received, options: JobOptions, priority: int) -> Job:
+    async def accept(
+        self,
+        identity: Identity,
+        received: Received,
+        options: JobOptions,
+        priority: int,
+        *,
+        also: Also | None = None,
+    ) -> Job:
         """Make a received file a recording and a job of `identity`; when this returns, both are durable.
 
-        Raises what the probe raises (NotAudio, ...) or DiskFull. Then, and when the task is cancelled before
-        the COMMIT, the file is gone and no row was made.
+        `also` runs in the transaction that makes the job, so that what it writes is there if the job is.
+
+        Raises what the probe raises (NotAudio, ...), TooBusy or DiskFull. Then, and when the task is
+        cancelled before the COMMIT, the file is gone and no row was made.
         """
         try:
-            probed = await self._probe(received.path)
-            return await self._store(identity, received, options, priority, probed.duration)
+            with _descriptors():
+                async with self._looks:
+                    probed = await self._probe(received.path)
+                return await self._store(
+                    identity, received, options, priority, duration=probed.duration, also=also
+                )
         except BaseException:
             await self.discard(received)
             raise
@@ -139,7 +161,9 @@ class DirectIntake:
         received: Received,
         options: JobOptions,
         priority: int,
+        *,
         duration: float | None,
+        also: Also | None,
     ) -> Job:
         try:
             async with self._db.write() as tx:
@@ -152,9 +176,12 @@ class DirectIntake:
                     filename=received.filename,
                     duration=duration,
                 )
-                return await self._jobs.create(
+                job = await self._jobs.create(
                     tx, identity.user.id, recording_id=recording.id, options=options, priority=priority
                 )
+                if also is not None:
+                    await also(tx, job)
+                return job
         except BaseException:
             # Asks the rows again: a cancellation during COMMIT ends up here with the rows in place.
             with contextlib.suppress(DiskFull):
@@ -174,6 +201,17 @@ class DirectIntake:
         return Swept(incoming, media)
 
 
+@contextlib.contextmanager
+def _descriptors() -> Iterator[None]:
+    """Turn "too many open files" into TooBusy: it passes when other uploads end."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise TooBusy from error
+        raise
+
+
 class _Spool:
     """One file on its way in. Its methods block; they are called one at a time, each in some thread."""
 
@@ -186,7 +224,7 @@ class _Spool:
         self._descriptor: int | None = None
 
     def create(self) -> None:
-        with disk_errors():
+        with disk_errors(), _descriptors():
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self.path, flags, PRIVATE_FILE)
 

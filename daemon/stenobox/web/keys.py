@@ -8,6 +8,7 @@ from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink,
 from stenobox.config import Settings
 from stenobox.events import EventHub
 from stenobox.intake.direct import DirectIntake
+from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
@@ -29,6 +30,7 @@ RECORDINGS = web.AppKey("recordings", Recordings)
 JOBS = web.AppKey("jobs", Jobs)
 TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
 INTAKE = web.AppKey("intake", DirectIntake)
+PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)
 STREAMS = web.AppKey("streams", OpenStreams)
 MODELS = web.AppKey("models", ModelStore)

@@ -8,12 +8,14 @@ from stenobox.web import (
     admin,
     auth,
     catalogue,
+    chunked,
     events,
     jobs,
     machine,
     pages,
     recordings,
     transcripts,
+    tus,
     uploads,
 )
 from stenobox.web.expect import do_not_invite
@@ -36,6 +38,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/auth/password", auth.change_password, Who.SIGNED_IN),
     Route("GET", "/api/models", catalogue.models, Who.SIGNED_IN),
     Route("POST", "/api/jobs", uploads.create_jobs, Who.WRITER, invites_body=True),
+    Route("POST", "/api/uploads/init", chunked.begin, Who.WRITER),
+    Route("GET", "/api/uploads/{id}", chunked.state, Who.WRITER),
+    Route("PUT", "/api/uploads/{id}/chunk", chunked.put_chunk, Who.WRITER, invites_body=True),
+    Route("POST", "/api/uploads/{id}/finalize", chunked.finalize, Who.WRITER),
+    Route("DELETE", "/api/uploads/{id}", chunked.drop, Who.WRITER),
+    Route("OPTIONS", "/api/tus", tus.options, Who.ANYONE),
+    Route("POST", "/api/tus", tus.create, Who.WRITER, invites_body=True),
+    Route("POST", "/api/tus/{id}", tus.other_method, Who.WRITER, invites_body=True),
+    Route("HEAD", "/api/tus/{id}", tus.head, Who.WRITER),
+    Route("PATCH", "/api/tus/{id}", tus.patch, Who.WRITER, invites_body=True),
+    Route("DELETE", "/api/tus/{id}", tus.terminate, Who.WRITER),
     Route("GET", "/api/jobs", jobs.list_jobs, Who.SIGNED_IN),
     Route("GET", "/api/jobs/{id}", jobs.get_job, Who.SIGNED_IN),
     Route("DELETE", "/api/jobs/{id}", jobs.delete_job, Who.WRITER),
@@ -74,5 +87,7 @@ def rule_of(request: web.Request) -> Route | None:
     resource = request.match_info.route.resource
     if resource is None:
         return None
-    method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
-    return _BY_ENDPOINT.get((method, resource.canonical))
+    found = _BY_ENDPOINT.get((request.method, resource.canonical))
+    if found is None and request.method == hdrs.METH_HEAD:
+        return _BY_ENDPOINT.get((hdrs.METH_GET, resource.canonical))
+    return found

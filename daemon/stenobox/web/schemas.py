@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -44,3 +44,21 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
 
 class PriorityChange(msgspec.Struct, forbid_unknown_fields=True):
     priority: Literal["interactive", "normal", "batch"]
+
+
+class NewUpload(msgspec.Struct, forbid_unknown_fields=True):
+    """`size` in bytes; `sha256` of the whole file, in hexadecimal, is checked when it is there."""
+
+    filename: str
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: str | None = None
+
+
+class Wishes(msgspec.Struct, forbid_unknown_fields=True):
+    """What a job is to do: the fields of the form of `POST /api/jobs`."""
+
+    model: str | None = None
+    language: str | None = None
+    task: str | None = None
+    priority: str | None = None
+    options: dict[str, Any] | None = None

@@ -1,0 +1,403 @@
+"""Uploads that come in pieces: what the chunked upload and tus share.
+
+A piece is acknowledged only after its bytes are synced and the row that says so is committed, in that order:
+what a client was told is there is there after a power cut, and what it was not told it sends again. Bytes
+that are acknowledged are never overwritten; the same bytes may come again, others at their place are refused.
+
+At most one request writes to any byte of an upload. A newcomer wins: the older request is most often that of
+a connection which its client has given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from stenobox.config import UploadsSettings
+from stenobox.db import Database, Transaction
+from stenobox.errors import (
+    ChunkOutOfRange,
+    DiskFull,
+    EmptyFile,
+    FileTooLarge,
+    HashMismatch,
+    NotFound,
+    UploadIncomplete,
+)
+from stenobox.files import disk_errors, free_bytes
+from stenobox.intake.claims import Claim, Claims
+from stenobox.intake.direct import BLOCK_BYTES, DirectIntake, Received
+from stenobox.intake.filenames import clean_filename
+from stenobox.intake.piecewriter import PieceWriter
+from stenobox.intake.ranges import Ranges, count, from_start, missing, with_range
+from stenobox.log import get_logger
+from stenobox.paths import Layout
+from stenobox.shielding import finish
+from stenobox.types import Identity, Job, JobOptions
+
+Road = Literal["chunked", "tus"]
+Part = Literal["whole", "partial", "final"]
+
+log = get_logger(__name__)
+
+SYNC_BYTES = 16 * 2**20
+"""After so many bytes of one long request what has come is made durable: a crash costs no more than these."""
+
+INSERT = """
+INSERT INTO uploads (id, owner_id, road, filename, size, sha256, wishes, metadata, part, ranges, created_at,
+    expires_at)
+VALUES (:id, :owner_id, :road, :filename, :size, :sha256, :wishes, :metadata, :part, '[]', :created_at,
+    :expires_at)
+"""
+GET = "SELECT * FROM uploads WHERE id = ?"
+RECORD = "UPDATE uploads SET ranges = ?, expires_at = ? WHERE id = ?"
+SET_SIZE = "UPDATE uploads SET size = ? WHERE id = ? AND size IS NULL"
+SET_JOB = "UPDATE uploads SET job_id = ?, ranges = '[]', expires_at = ? WHERE id = ?"
+DELETE = "DELETE FROM uploads WHERE id = ?"
+EXPIRED = "SELECT id FROM uploads WHERE expires_at < ?"
+ALL = "SELECT id FROM uploads WHERE job_id IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload. `size` None: not told yet. `ranges`: the durable bytes. `job_id`: what it became."""
+
+    id: str
+    owner_id: int
+    road: Road
+    filename: str
+    size: int | None
+    sha256: str | None
+    wishes: Mapping[str, str]
+    metadata: str
+    part: Part
+    ranges: Ranges
+    job_id: str | None
+    created_at: float
+    expires_at: float
+
+    @property
+    def received(self) -> int:
+        """Bytes that are durable, wherever they are."""
+        return count(self.ranges)
+
+    @property
+    def offset(self) -> int:
+        """Bytes that are durable without a gap; all of them once it has become a job."""
+        return self.size if self.job_id is not None and self.size is not None else from_start(self.ranges)
+
+    @property
+    def complete(self) -> bool:
+        return self.size is not None and self.offset == self.size
+
+
+class Partials:
+    """Rows in `uploads`, files in `partials/`."""
+
+    def __init__(
+        self,
+        settings: UploadsSettings,
+        layout: Layout,
+        db: Database,
+        intake: DirectIntake,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._db = db
+        self._intake = intake
+        self._clock = clock
+        self._claims = Claims()
+
+    async def begin(
+        self,
+        identity: Identity,
+        road: Road,
+        *,
+        filename: str,
+        size: int | None,
+        sha256: str | None = None,
+        wishes: Mapping[str, str] | None = None,
+        metadata: str = "",
+        part: Part = "whole",
+    ) -> Upload:
+        """A new upload. Raises EmptyFile, FileTooLarge, DiskFull when it cannot be kept even if it came."""
+        if size is not None:
+            await self._check_size(size)
+        upload_id, now = secrets.token_hex(16), self._clock()
+        values = {
+            "id": upload_id,
+            "owner_id": identity.user.id,
+            "road": road,
+            "filename": clean_filename(filename),
+            "size": size,
+            "sha256": sha256,
+            "wishes": msgspec.json.encode(dict(wishes or {})).decode(),
+            "metadata": metadata,
+            "part": part,
+            "created_at": now,
+            "expires_at": now + self._settings.expire_seconds,
+        }
+        async with self._db.write() as tx:
+            await tx.execute(INSERT, values)
+        return await self._get(upload_id)
+
+    async def get(self, upload_id: str, identity: Identity, road: Road) -> Upload:
+        """The caller's own upload. Raises NotFound, also for one that has expired."""
+        upload = await self._get(upload_id)
+        if upload.owner_id != identity.user.id or upload.road != road:
+            raise NotFound(what="upload")
+        return upload
+
+    async def declare(self, upload: Upload, size: int) -> Upload:
+        """Tell the size of an upload that was begun without. Raises as `begin`; ChunkOutOfRange when more has
+        come already.
+        """
+        await self._check_size(size)
+        if upload.size not in (None, size) or any(last > size for _, last in upload.ranges):
+            raise ChunkOutOfRange(size=upload.size or upload.offset)
+        async with self._db.write() as tx:
+            await tx.execute(SET_SIZE, (size, upload.id))
+        return await self._get(upload.id)
+
+    async def write(
+        self,
+        upload: Upload,
+        offset: int,
+        length: int | None,
+        stream: AsyncIterator[bytes],
+        *,
+        as_it_comes: bool,
+        check: Callable[[bytes], None] | None = None,
+        verify: Callable[[], None] | None = None,
+    ) -> Upload:
+        """Take bytes from `offset` on; when this returns, all of them are durable.
+
+        `length` None: as many as come. `as_it_comes`: keep what arrived when the stream breaks off, instead
+        of all or nothing. `check` is given every piece, `verify` may raise before anything is kept.
+
+        Raises ChunkOutOfRange, ChunkConflict (other bytes are there), UploadTaken (a newcomer writes here),
+        FileTooLarge, DiskFull, or what the stream, `check` or `verify` raises.
+        """
+        limit = self._settings.max_bytes if upload.size is None else upload.size
+        if offset > limit or (length is not None and offset + length > limit):
+            raise ChunkOutOfRange(size=limit)
+        async with self._claims.take(
+            upload.id, offset, limit if length is None else offset + length
+        ) as claim:
+            upload = await self._get(upload.id)  # What an older request kept meanwhile.
+            as_it_comes = as_it_comes and verify is None
+            writer = PieceWriter(self._file(upload), upload.ranges, offset, self._settings.reserve_bytes)
+            try:
+                await finish(asyncio.to_thread(writer.open))
+                try:
+                    await self._take(
+                        upload, claim, writer, stream, limit=limit, as_it_comes=as_it_comes, check=check
+                    )
+                except BaseException:
+                    if as_it_comes:
+                        with contextlib.suppress(DiskFull, OSError):
+                            await finish(self._keep(upload, writer))
+                    raise
+                if verify is not None:
+                    verify()
+                await finish(self._keep(upload, writer))
+            finally:
+                await finish(asyncio.to_thread(writer.close))
+        return await self._get(upload.id)
+
+    async def _take(
+        self,
+        upload: Upload,
+        claim: Claim,
+        writer: PieceWriter,
+        stream: AsyncIterator[bytes],
+        *,
+        limit: int,
+        as_it_comes: bool,
+        check: Callable[[bytes], None] | None,
+    ) -> None:
+        gathered, synced = bytearray(), writer.at
+        try:
+            while piece := await claim.next(stream):
+                if writer.at + len(gathered) + len(piece) > limit:
+                    raise ChunkOutOfRange(size=limit)
+                if check is not None:
+                    check(piece)
+                gathered += piece
+                if len(gathered) >= BLOCK_BYTES:
+                    block, gathered = bytes(gathered), bytearray()
+                    await finish(asyncio.to_thread(writer.write, block))
+                    if as_it_comes and writer.at - synced >= SYNC_BYTES:
+                        await finish(self._keep(upload, writer))
+                        synced = writer.at
+        except BaseException:
+            if as_it_comes:  # A link that breaks often must get on all the same.
+                await finish(asyncio.to_thread(writer.write, bytes(gathered)))
+            raise
+        await finish(asyncio.to_thread(writer.write, bytes(gathered)))
+
+    async def _keep(self, upload: Upload, writer: PieceWriter) -> None:
+        """Acknowledge what the writer has: bytes first, then the row."""
+        if writer.at == writer.first:
+            return
+        await asyncio.to_thread(writer.sync)
+        async with self._db.write() as tx:
+            row = await tx.fetch_one(GET, (upload.id,))
+            if row is None:
+                raise NotFound(what="upload")
+            ranges = with_range(_upload(row).ranges, writer.first, writer.at)
+            await tx.execute(RECORD, (_encoded(ranges), self._expiry(), upload.id))
+
+    async def complete(self, identity: Identity, upload: Upload, options: JobOptions, priority: int) -> str:
+        """Make a complete upload a job; returns the job's id, the same one however often it is asked.
+
+        Raises UploadIncomplete; HashMismatch, after which the bytes have to come again; what
+        `DirectIntake.accept` raises. The upload stays as it is then.
+        """
+        async with self._claims.take(upload.id, 0, float("inf")):
+            upload = await self._get(upload.id)
+            if upload.job_id is not None:
+                return upload.job_id
+            if not upload.complete:
+                gaps = missing(upload.ranges, upload.size or 0)
+                raise UploadIncomplete(first=gaps[0][0] if gaps else upload.offset)
+            sha256 = await finish(asyncio.to_thread(_hash, self._file(upload)))
+            if upload.sha256 is not None and upload.sha256 != sha256:
+                async with self._db.write() as tx:
+                    await tx.execute(RECORD, ("[]", self._expiry(), upload.id))
+                raise HashMismatch
+            received = await finish(asyncio.to_thread(self._link, upload, sha256))
+
+            async def becomes(tx: Transaction, job: Job) -> None:
+                await tx.execute(SET_JOB, (job.id, self._expiry(), upload.id))
+
+            job = await self._intake.accept(identity, received, options, priority, also=becomes)
+            await finish(asyncio.to_thread(_unlink, self._file(upload)))
+            return job.id
+
+    async def join(self, whole: Upload, parts: list[Upload]) -> Upload:
+        """Fill an upload with complete ones, in order. Raises UploadIncomplete, FileTooLarge, DiskFull."""
+        if any(not part.complete for part in parts):
+            raise UploadIncomplete(first=min(part.offset for part in parts if not part.complete))
+        await self._check_size(sum(part.offset for part in parts))
+        for part in parts:
+            here = (await self._get(whole.id)).offset
+            stream = _pieces(self._file(part))
+            await self.write(whole, here, part.offset, stream, as_it_comes=False)
+        return await self.declare(await self._get(whole.id), sum(part.offset for part in parts))
+
+    async def drop(self, upload: Upload) -> None:
+        """Forget an upload and its bytes; a request that is writing to it is told to stop."""
+        async with self._claims.take(upload.id, 0, float("inf")):
+            async with self._db.write() as tx:
+                await tx.execute(DELETE, (upload.id,))
+            await finish(asyncio.to_thread(_unlink, self._file(upload)))
+
+    async def settle(self, upload: Upload) -> Upload:
+        """The upload once no request writes to it any more: an offset that stays true."""
+        async with self._claims.take(upload.id, 0, float("inf")):
+            return await self._get(upload.id)
+
+    async def expire(self) -> int:
+        """Drop what has expired and is not being written to, and files that no row names; returns how many
+        rows went.
+        """
+        async with self._db.read() as reader:
+            rows = await reader.fetch_all(EXPIRED, (self._clock(),))
+        gone = [row["id"] for row in rows if row["id"] not in self._claims]
+        for upload_id in gone:
+            async with self._db.write() as tx:
+                await tx.execute(DELETE, (upload_id,))
+        # Names first: a file that appears after the rows were read belongs to a row that is not in them.
+        names = await asyncio.to_thread(os.listdir, self._layout.partials)
+        async with self._db.read() as reader:
+            named = {row["id"] for row in await reader.fetch_all(ALL)}
+        for name in {name for name in set(names) - named if name not in self._claims}:
+            await finish(asyncio.to_thread(_unlink, self._layout.partials / name))
+        return len(gone)
+
+    async def _check_size(self, size: int) -> None:
+        if size <= 0:
+            raise EmptyFile
+        if size > self._settings.max_bytes:
+            raise FileTooLarge(limit=self._settings.max_bytes)
+        free = await asyncio.to_thread(free_bytes, self._layout.partials)
+        if free - size < self._settings.reserve_bytes:
+            raise DiskFull
+
+    async def _get(self, upload_id: str) -> Upload:
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(GET, (upload_id,))
+        if row is None or (row["expires_at"] < self._clock() and upload_id not in self._claims):
+            raise NotFound(what="upload")
+        return _upload(row)
+
+    def _expiry(self) -> float:
+        return self._clock() + self._settings.expire_seconds
+
+    def _file(self, upload: Upload) -> Path:
+        return self._layout.partials / upload.id
+
+    def _link(self, upload: Upload, sha256: str) -> Received:
+        """A second name of the bytes for `accept`, which may discard it: the upload keeps the first one."""
+        path = self._layout.incoming / f"{secrets.token_hex(16)}.part"
+        with disk_errors():
+            os.link(self._file(upload), path)
+        return Received(path, sha256, upload.offset, upload.filename)
+
+
+class Expiry:
+    """Drops unfinished uploads when their time is up: the background part."""
+
+    PERIOD_S = 600.0
+
+    def __init__(self, partials: Partials) -> None:
+        self._partials = partials
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            if dropped := await self._partials.expire():
+                log.info("uploads_expired", count=dropped)
+            await asyncio.sleep(self.PERIOD_S)
+
+
+def _upload(row: sqlite3.Row) -> Upload:
+    values: dict[str, Any] = dict(row)
+    values["wishes"] = msgspec.json.decode(values["wishes"], type=dict[str, str])
+    values["ranges"] = msgspec.json.decode(values["ranges"], type=Ranges)
+    return Upload(**values)
+
+
+def _encoded(ranges: Ranges) -> str:
+    return msgspec.json.encode(ranges).decode()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while block := await asyncio.to_thread(file.read, BLOCK_BYTES):
+            yield block
+    finally:
+        file.close()

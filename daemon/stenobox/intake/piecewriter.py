@@ -1,0 +1,66 @@
+"""Writes a piece of an upload to its file, and never over bytes that were acknowledged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from stenobox.errors import ChunkConflict, DiskFull
+from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes, fsync_dir
+from stenobox.intake.ranges import Ranges, split
+
+__all__ = ["PieceWriter"]
+
+
+class PieceWriter:
+    """Writes one request's bytes. Its methods block; they are called one at a time."""
+
+    def __init__(self, path: Path, there: Ranges, first: int, reserve: int) -> None:
+        self.first = first
+        self.at = first
+        self._path = path
+        self._there = there
+        self._reserve = reserve
+        self._descriptor = -1
+
+    def open(self) -> None:
+        with disk_errors():
+            new = not self._path.exists()
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+            if new:
+                fsync_dir(self._path.parent)
+
+    def write(self, block: bytes) -> None:
+        """Raises ChunkConflict before anything of the block is written, DiskFull."""
+        if not block:
+            return
+        if free_bytes(self._path.parent) - len(block) < self._reserve:
+            raise DiskFull
+        spans = list(split(self._there, self.at, self.at + len(block)))
+        for first, last, there in spans:
+            if there and os.pread(self._descriptor, last - first, first) != _cut(block, self.at, first, last):
+                raise ChunkConflict(offset=first)
+        for first, last, there in spans:
+            if not there:
+                self._write_at(first, _cut(block, self.at, first, last))
+        self.at += len(block)
+
+    def _write_at(self, offset: int, data: bytes) -> None:
+        rest = memoryview(data)
+        with disk_errors():
+            while rest:
+                written = os.pwrite(self._descriptor, rest, offset)
+                offset, rest = offset + written, rest[written:]
+
+    def sync(self) -> None:
+        with disk_errors():
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _cut(block: bytes, at: int, first: int, last: int) -> bytes:
+    return block[first - at : last - at]
