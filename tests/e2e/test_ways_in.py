@@ -1,0 +1,83 @@
+"""The README's section "Ways in": its very commands, pasted into a shell beside a real daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.daemon import PATIENCE_S, Daemon, clean_environment
+from harness.talk import HELD_OUT, Talk, talk
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks() -> list[str]:
+    """The indented blocks of the section that are for this box's HTTP, each as it would be pasted."""
+    section = (ROOT / "README.md").read_text("utf-8").split("\n## Ways in\n", 1)[1].split("\n## ", 1)[0]
+    found = re.findall(r"(?:^    .+\n)+", section, re.M)
+    return [block for block in found if "$STENOBOX_SERVER" in block or "stenobox push" in block]
+
+
+@pytest.fixture(scope="module")
+def spoken() -> Talk:
+    return talk(*HELD_OUT)
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("box") / "data", model=demo_bundle) as daemon:
+        daemon.set_up()
+        daemon.wait_ready()
+        yield daemon
+
+
+def shell(folder: Path, box: Daemon, script: str) -> None:
+    """Run what a person pasted, in a folder with their recordings and `stenobox` on the path."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "stenobox").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m stenobox "$@"\n')
+    (programs / "stenobox").chmod(0o755)
+    environment = clean_environment() | {
+        "STENOBOX_SERVER": box.url,
+        "STENOBOX_KEY": str(box.key),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
+
+
+def test_every_way_in_that_the_readme_shows_gives_the_same_words(
+    tmp_path: Path, box: Daemon, spoken: Talk
+) -> None:
+    (tmp_path / "interview.wav").write_bytes(spoken.wav)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "monday.wav").write_bytes(spoken.wav)
+    shown = blocks()
+    for way in ("/api/jobs", "stenobox push", "/api/tus", "/api/uploads/init"):
+        assert any(way in block for block in shown), way
+    known: set[str] = set()
+    texts: set[str] = set()
+    for block in shown:
+        shell(tmp_path, box, block)
+        jobs = {job["id"] for job in box.get("/api/jobs").json["jobs"]} - known
+        assert jobs, block
+        for job in jobs:
+            assert box.wait_for(job, "done", "failed", "quarantined")["state"] == "done", block
+            texts.add(box.get(f"/api/jobs/{job}/transcript?format=txt").text)
+        known |= jobs
+    assert len(texts) == 1 and texts != {""}
