@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon clean
+.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,10 @@ test:  ## run the whole test suite (PYTEST_ARGS="..." to choose)
 fuzz:  ## damage checkpoints of every format for a minute (FUZZ_ARGS="--seconds 600 --seed 7")
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
 	PYTHONPATH=onnx_models:tests $(PY) tests/hostile/fuzz_checkpoints.py $(FUZZ_ARGS)
+
+fuzz-audio:  ## send a thousand damaged recordings to the real daemon, 5 minutes (FUZZ_ARGS="--help")
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
+	PYTHONPATH=daemon:onnx_models:tests $(PY) tests/hostile/fuzz_audio.py $(FUZZ_ARGS)
 
 lint:  ## ruff: rules and format
 	$(PY) -m ruff check .

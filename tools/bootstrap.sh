@@ -94,4 +94,16 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$sum" ]; then
     fi
     printf '%s' "$sum" >"$stamp"
 fi
+# tus-js-client, which the tests drive as a browser would.
+if [ "$purpose" = test ]; then
+    node_stamp=$root/.cache/node/.installed
+    node_sum=$(cksum <"$root/tests/harness/node/package.json")
+    if [ "$(cat "$node_stamp" 2>/dev/null || true)" != "$node_sum" ]; then
+        say "npm install (tests/harness/node/package.json) into .cache/node"
+        mkdir -p "$root/.cache/node"
+        cp "$root/tests/harness/node/package.json" "$root/.cache/node/"
+        npm install --silent --no-audit --no-fund --no-package-lock --prefix "$root/.cache/node"
+        printf '%s' "$node_sum" >"$node_stamp"
+    fi
+fi
 say "ready ($target): $venv"

@@ -54,6 +54,10 @@ class Relay:
         with self._lock:
             self._cut = False
 
+    def lead_to(self, target_url: str) -> None:
+        """New connections go to another address: the daemon has a new port after each start."""
+        self._target = urlsplit(target_url)
+
     def squeeze(self, bytes_per_second: int) -> None:
         """From now on each connection carries at most this much in each direction."""
         self._delay_s = CHUNK_BYTES / bytes_per_second
