@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from stenobox.config import UploadsSettings
 from stenobox.errors import DiskFull, FileTooLarge, NotFound, UploadTaken
 from stenobox.files import free_bytes
-from stenobox.intake.partial import Partials, Upload
+from stenobox.intake.partial import Partials
+from stenobox.intake.upload import Upload
 from stenobox.types import Identity
 from storing import OPTIONS, Clock, Store, opened_store, pieces, wave_bytes
 
@@ -195,3 +197,37 @@ async def test_the_reserve_holds_also_for_an_upload_that_does_not_tell_its_size(
     with pytest.raises(DiskFull):
         await sent(partials, upload, 0, TALK)
     assert (await partials.get(upload.id, ann, "chunked")).ranges == ()
+
+
+async def test_the_hash_is_of_what_was_kept_and_not_of_what_was_sent_first(
+    store: Store, ann: Identity
+) -> None:
+    partials = partials_of(store)
+    other = bytes(1000)
+    for keep in (False, True):
+        upload = await begun(partials, ann)
+        await sent(partials, upload, 0, TALK[:200])
+        with pytest.raises(ConnectionResetError):
+            await partials.write(
+                upload,
+                200,
+                len(TALK) - 200,
+                broken_off(other if not keep else TALK[200:900]),
+                as_it_comes=keep,
+            )
+        there = (await partials.get(upload.id, ann, "chunked")).offset
+        await sent(partials, upload, there, TALK[there:])
+        await partials.complete(ann, upload, OPTIONS, 5)
+    assert store.layout.media_file(hashlib.sha256(TALK).hexdigest()).read_bytes() == TALK
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1, 0)])
+async def test_pieces_in_any_order_have_one_hash(store: Store, ann: Identity, order: tuple[int, ...]) -> None:
+    partials = partials_of(store)
+    upload = await begun(partials, ann)
+    third = len(TALK) // 3
+    cuts = (TALK[:third], TALK[third : 2 * third], TALK[2 * third :])
+    for index in order:
+        await sent(partials, upload, index * third, cuts[index])
+    await partials.complete(ann, upload, OPTIONS, 5)
+    assert store.layout.media_file(hashlib.sha256(TALK).hexdigest()).read_bytes() == TALK

@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
@@ -36,18 +32,17 @@ from stenobox.errors import (
     UploadIncomplete,
 )
 from stenobox.files import disk_errors, free_bytes
+from stenobox.intake.behind import WriteBehind
 from stenobox.intake.claims import Claim, Claims
 from stenobox.intake.direct import BLOCK_BYTES, DirectIntake, Received
 from stenobox.intake.filenames import clean_filename
-from stenobox.intake.piecewriter import PieceWriter
-from stenobox.intake.ranges import Ranges, count, from_start, missing, with_range
+from stenobox.intake.piecewriter import PieceWriter, RunningHash
+from stenobox.intake.ranges import Ranges, missing, with_range
+from stenobox.intake.upload import Part, Road, Upload, upload_of
 from stenobox.log import get_logger
 from stenobox.paths import Layout
 from stenobox.shielding import finish
 from stenobox.types import Identity, Job, JobOptions
-
-Road = Literal["chunked", "tus"]
-Part = Literal["whole", "partial", "final"]
 
 log = get_logger(__name__)
 
@@ -69,39 +64,6 @@ EXPIRED = "SELECT id FROM uploads WHERE expires_at < ?"
 ALL = "SELECT id FROM uploads WHERE job_id IS NULL"
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One upload. `size` None: not told yet. `ranges`: the durable bytes. `job_id`: what it became."""
-
-    id: str
-    owner_id: int
-    road: Road
-    filename: str
-    size: int | None
-    sha256: str | None
-    wishes: Mapping[str, str]
-    metadata: str
-    part: Part
-    ranges: Ranges
-    job_id: str | None
-    created_at: float
-    expires_at: float
-
-    @property
-    def received(self) -> int:
-        """Bytes that are durable, wherever they are."""
-        return count(self.ranges)
-
-    @property
-    def offset(self) -> int:
-        """Bytes that are durable without a gap; all of them once it has become a job."""
-        return self.size if self.job_id is not None and self.size is not None else from_start(self.ranges)
-
-    @property
-    def complete(self) -> bool:
-        return self.size is not None and self.offset == self.size
-
-
 class Partials:
     """Rows in `uploads`, files in `partials/`."""
 
@@ -119,6 +81,7 @@ class Partials:
         self._intake = intake
         self._clock = clock
         self._claims = Claims()
+        self._hashes: dict[str, RunningHash] = {}
 
     async def begin(
         self,
@@ -198,7 +161,10 @@ class Partials:
         ) as claim:
             upload = await self._get(upload.id)  # What an older request kept meanwhile.
             as_it_comes = as_it_comes and verify is None
-            writer = PieceWriter(self._file(upload), upload.ranges, offset, self._settings.reserve_bytes)
+            running = self._hashes.setdefault(upload.id, RunningHash())
+            writer = PieceWriter(
+                self._file(upload), upload.ranges, offset, self._settings.reserve_bytes, running
+            )
             try:
                 await finish(asyncio.to_thread(writer.open))
                 try:
@@ -206,13 +172,19 @@ class Partials:
                         upload, claim, writer, stream, limit=limit, as_it_comes=as_it_comes, check=check
                     )
                 except BaseException:
+                    # It may have seen bytes that are not kept, and others may come to their place.
+                    self._hashes.pop(upload.id, None)
                     if as_it_comes:
                         with contextlib.suppress(DiskFull, OSError):
                             await finish(self._keep(upload, writer))
                     raise
-                if verify is not None:
-                    verify()
-                await finish(self._keep(upload, writer))
+                try:
+                    if verify is not None:
+                        verify()
+                    await finish(self._keep(upload, writer))
+                except BaseException:
+                    self._hashes.pop(upload.id, None)
+                    raise
             finally:
                 await finish(asyncio.to_thread(writer.close))
         return await self._get(upload.id)
@@ -228,25 +200,31 @@ class Partials:
         as_it_comes: bool,
         check: Callable[[bytes], None] | None,
     ) -> None:
-        gathered, synced = bytearray(), writer.at
+        behind, gathered = WriteBehind(), bytearray()
+        arrived = synced = offset = writer.at
         try:
             while piece := await claim.next(stream):
-                if writer.at + len(gathered) + len(piece) > limit:
+                arrived += len(piece)
+                if arrived > limit:
                     raise ChunkOutOfRange(size=limit)
                 if check is not None:
                     check(piece)
                 gathered += piece
                 if len(gathered) >= BLOCK_BYTES:
+                    offset += len(gathered)
                     block, gathered = bytes(gathered), bytearray()
-                    await finish(asyncio.to_thread(writer.write, block))
-                    if as_it_comes and writer.at - synced >= SYNC_BYTES:
+                    await behind.start(writer.write, block)
+                    if as_it_comes and offset - synced >= SYNC_BYTES:
+                        await behind.end()
                         await finish(self._keep(upload, writer))
-                        synced = writer.at
+                        synced = offset
         except BaseException:
+            await behind.end()
             if as_it_comes:  # A link that breaks often must get on all the same.
                 await finish(asyncio.to_thread(writer.write, bytes(gathered)))
             raise
-        await finish(asyncio.to_thread(writer.write, bytes(gathered)))
+        await behind.start(writer.write, bytes(gathered))
+        await behind.end()
 
     async def _keep(self, upload: Upload, writer: PieceWriter) -> None:
         """Acknowledge what the writer has: bytes first, then the row."""
@@ -257,7 +235,7 @@ class Partials:
             row = await tx.fetch_one(GET, (upload.id,))
             if row is None:
                 raise NotFound(what="upload")
-            ranges = with_range(_upload(row).ranges, writer.first, writer.at)
+            ranges = with_range(upload_of(row).ranges, writer.first, writer.at)
             await tx.execute(RECORD, (_encoded(ranges), self._expiry(), upload.id))
 
     async def complete(self, identity: Identity, upload: Upload, options: JobOptions, priority: int) -> str:
@@ -273,7 +251,8 @@ class Partials:
             if not upload.complete:
                 gaps = missing(upload.ranges, upload.size or 0)
                 raise UploadIncomplete(first=gaps[0][0] if gaps else upload.offset)
-            sha256 = await finish(asyncio.to_thread(_hash, self._file(upload)))
+            running = self._hashes.pop(upload.id, None) or RunningHash()
+            sha256 = await finish(asyncio.to_thread(running.of_all, self._file(upload)))
             if upload.sha256 is not None and upload.sha256 != sha256:
                 async with self._db.write() as tx:
                     await tx.execute(RECORD, ("[]", self._expiry(), upload.id))
@@ -303,6 +282,7 @@ class Partials:
         async with self._claims.take(upload.id, 0, float("inf")):
             async with self._db.write() as tx:
                 await tx.execute(DELETE, (upload.id,))
+            self._hashes.pop(upload.id, None)
             await finish(asyncio.to_thread(_unlink, self._file(upload)))
 
     async def settle(self, upload: Upload) -> Upload:
@@ -318,6 +298,7 @@ class Partials:
             rows = await reader.fetch_all(EXPIRED, (self._clock(),))
         gone = [row["id"] for row in rows if row["id"] not in self._claims]
         for upload_id in gone:
+            self._hashes.pop(upload_id, None)
             async with self._db.write() as tx:
                 await tx.execute(DELETE, (upload_id,))
         # Names first: a file that appears after the rows were read belongs to a row that is not in them.
@@ -342,7 +323,7 @@ class Partials:
             row = await reader.fetch_one(GET, (upload_id,))
         if row is None or (row["expires_at"] < self._clock() and upload_id not in self._claims):
             raise NotFound(what="upload")
-        return _upload(row)
+        return upload_of(row)
 
     def _expiry(self) -> float:
         return self._clock() + self._settings.expire_seconds
@@ -374,20 +355,8 @@ class Expiry:
             await asyncio.sleep(self.PERIOD_S)
 
 
-def _upload(row: sqlite3.Row) -> Upload:
-    values: dict[str, Any] = dict(row)
-    values["wishes"] = msgspec.json.decode(values["wishes"], type=dict[str, str])
-    values["ranges"] = msgspec.json.decode(values["ranges"], type=Ranges)
-    return Upload(**values)
-
-
 def _encoded(ranges: Ranges) -> str:
     return msgspec.json.encode(ranges).decode()
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unlink(path: Path) -> None:

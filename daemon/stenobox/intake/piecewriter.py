@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import threading
 from pathlib import Path
 
 from stenobox.errors import ChunkConflict, DiskFull
 from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes, fsync_dir
 from stenobox.intake.ranges import Ranges, split
 
-__all__ = ["PieceWriter"]
+__all__ = ["PieceWriter", "RunningHash"]
+
+READ_BYTES = 2**20
+
+
+class RunningHash:
+    """SHA-256 of a file from its start on, taken while it is written, so that a large file whose pieces come
+    in order need not be read again. Pieces that come out of order are read at the end.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._position = 0
+        self._lock = threading.Lock()  # Two pieces may be written at once, each in a thread.
+
+    def saw(self, offset: int, block: bytes) -> None:
+        """These bytes are in the file now."""
+        with self._lock:
+            if offset == self._position:
+                self._hash.update(block)
+                self._position += len(block)
+
+    def of_all(self, path: Path) -> str:
+        """Of the whole file, in hexadecimal; blocks."""
+        with path.open("rb") as file:
+            file.seek(self._position)
+            while block := file.read(READ_BYTES):
+                self._hash.update(block)
+        return self._hash.hexdigest()
 
 
 class PieceWriter:
     """Writes one request's bytes. Its methods block; they are called one at a time."""
 
-    def __init__(self, path: Path, there: Ranges, first: int, reserve: int) -> None:
+    def __init__(self, path: Path, there: Ranges, first: int, reserve: int, running: RunningHash) -> None:
         self.first = first
         self.at = first
         self._path = path
         self._there = there
         self._reserve = reserve
+        self._running = running
         self._descriptor = -1
 
     def open(self) -> None:
@@ -43,6 +74,7 @@ class PieceWriter:
         for first, last, there in spans:
             if not there:
                 self._write_at(first, _cut(block, self.at, first, last))
+        self._running.saw(self.at, block)
         self.at += len(block)
 
     def _write_at(self, offset: int, data: bytes) -> None:

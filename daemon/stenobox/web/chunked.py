@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from stenobox.errors import ChunkTooLarge, EmptyChunk, InvalidRequest
-from stenobox.intake.partial import Upload
+from stenobox.intake.upload import Upload
 from stenobox.joboptions import order_of
 from stenobox.web import render
 from stenobox.web.bodies import json_response, read_json

@@ -29,7 +29,7 @@ from stenobox.errors import (
     UploadIncomplete,
     WrongOffset,
 )
-from stenobox.intake.partial import Part, Upload
+from stenobox.intake.upload import Part, Upload
 from stenobox.joboptions import FIELDS, Order, order_of
 from stenobox.types import Identity
 from stenobox.web.expect import invite_body
