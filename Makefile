@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon clean
+.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon bench-intake clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,7 @@ parity:  ## our engine's answers beside openai-whisper's, faster-whisper's and t
 	@$(PARITY_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
 	PYTHONPATH=tests:onnx_models $(PARITY_VENV)/bin/python -m parity $(PARITY_ARGS)
 
-bench: bench-engine bench-daemon  ## print the benchmark tables
+bench: bench-engine bench-daemon bench-intake  ## print the benchmark tables
 
 BENCH_VENV := $(CURDIR)/.cache/bench-venv
 bench-engine:  ## our engine against its peers on the same weights, 30 minutes (BENCH_ARGS="--quick": 8, "--help")
@@ -66,6 +66,10 @@ bench-engine:  ## our engine against its peers on the same weights, 30 minutes (
 bench-daemon:  ## start-up, memory and event-loop lag of the real daemon
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
 	$(PY) tests/bench/bench_daemon.py
+
+bench-intake:  ## each way in beside nginx and sha256sum, and a crowd (BENCH_ARGS="--help"); wants nginx
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
+	PYTHONPATH=tests:daemon:onnx_models $(PY) -m bench.intake $(BENCH_ARGS)
 
 clean:  ## remove what was built; data in ./var stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache

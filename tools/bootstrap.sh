@@ -34,6 +34,7 @@ case $purpose in
         want_command chromium chromium
         want_command systemd-analyze systemd
         want_command git git
+        want_command curl curl
         want_command mkfs.ext4 e2fsprogs
         want_command mount mount
         # A real SMB server and client for the hot folder, and Node for tus-js-client.

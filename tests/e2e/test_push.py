@@ -161,6 +161,33 @@ def test_a_push_that_was_killed_goes_on_with_the_next_call(tmp_path: Path, box: 
     assert bytes_of(box, jobs[str(noise)]) == sha256(noise)
 
 
+def test_a_server_that_is_killed_in_the_middle_keeps_what_it_has(
+    tmp_path: Path, demo_bundle: Path, noise: Path
+) -> None:
+    with Daemon(tmp_path / "data", model=demo_bundle) as box:
+        box.set_up()
+        box.wait_ready()
+        with Relay(box.url) as cable:
+            cable.squeeze(SLOW)
+            pusher = Pusher(tmp_path, cable.url, str(box.key))
+            process = pusher.start(noise)
+            wait_until_it_moves(box, pusher, noise, process)
+            receipt = pusher.receipt(noise)
+            assert receipt is not None
+            cable.cut()
+            box.kill()
+            box.start()
+            cable.lead_to(box.url)
+            cable.squeeze(100 * SLOW)
+            cable.join()
+            code, jobs, err = ended(process)
+        assert (code, err) == (0, "")
+        kept = pusher.receipt(noise)
+        assert kept is not None and kept.url == receipt.url
+        assert bytes_of(box, jobs[str(noise)]) == sha256(noise)
+        assert len(box.get("/api/jobs").json["jobs"]) == 1
+
+
 def test_what_was_pushed_before_is_not_sent_again(tmp_path: Path, box: Daemon, spoken: Talk) -> None:
     file = tmp_path / "talk.wav"
     file.write_bytes(spoken.wav)
