@@ -21,7 +21,7 @@ from typing import Protocol
 from stenobox.config import UploadsSettings
 from stenobox.db import Database, Transaction
 from stenobox.errors import DiskFull, EmptyFile, FileTooLarge, TooBusy
-from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes
+from stenobox.files import PRIVATE_FILE, begin_writeback, disk_errors, free_bytes
 from stenobox.intake.behind import WriteBehind
 from stenobox.intake.filenames import clean_filename
 from stenobox.jobs import Jobs
@@ -240,8 +240,7 @@ class _Spool:
                 rest = rest[os.write(self._open(), rest) :]
         self._size += len(block)
         if self._size - self._flushed >= FLUSH_BYTES:
-            # Linux begins to write a dirty range when it is told that nobody will need it.
-            os.posix_fadvise(self._open(), self._flushed, self._size - self._flushed, os.POSIX_FADV_DONTNEED)
+            begin_writeback(self._open(), self._flushed, self._size - self._flushed)
             self._flushed = self._size
 
     def complete(self) -> tuple[str, int]:

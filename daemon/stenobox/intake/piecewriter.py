@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 from stenobox.errors import ChunkConflict, DiskFull
-from stenobox.files import PRIVATE_FILE, disk_errors, free_bytes, fsync_dir
+from stenobox.files import PRIVATE_FILE, begin_writeback, disk_errors, free_bytes, fsync_dir
+from stenobox.intake.direct import FLUSH_BYTES
 from stenobox.intake.ranges import Ranges, split
 
 __all__ = ["PieceWriter", "RunningHash"]
@@ -52,6 +53,7 @@ class PieceWriter:
         self._there = there
         self._reserve = reserve
         self._running = running
+        self._flushed = first
         self._descriptor = -1
 
     def open(self) -> None:
@@ -76,6 +78,9 @@ class PieceWriter:
                 self._write_at(first, _cut(block, self.at, first, last))
         self._running.saw(self.at, block)
         self.at += len(block)
+        if self.at - self._flushed >= FLUSH_BYTES:
+            begin_writeback(self._descriptor, self._flushed, self.at - self._flushed)
+            self._flushed = self.at
 
     def _write_at(self, offset: int, data: bytes) -> None:
         rest = memoryview(data)
