@@ -43,7 +43,7 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", "/api/uploads/{id}/chunk", chunked.put_chunk, Who.WRITER, invites_body=True),
     Route("POST", "/api/uploads/{id}/finalize", chunked.finalize, Who.WRITER),
     Route("DELETE", "/api/uploads/{id}", chunked.drop, Who.WRITER),
-    Route("OPTIONS", "/api/tus", tus.options, Who.ANYONE),
+    Route("OPTIONS", "/api/tus", tus.options, Who.WRITER),
     Route("POST", "/api/tus", tus.create, Who.WRITER, invites_body=True),
     Route("POST", "/api/tus/{id}", tus.other_method, Who.WRITER, invites_body=True),
     Route("HEAD", "/api/tus/{id}", tus.head, Who.WRITER),
