@@ -4,7 +4,7 @@ The decoder's fused operators never give their attention weights away, so these 
 the queries of a run over a finished text and the keys that the slot's cross-attention cache holds. The graph
 has no weights of its own. Shapes as in graph.py; P positions of the audio are looked at.
 
-`cross_query_i` [1, S, D] of the decoder and `cross_k_i` [1, H, A, d] of the cache, for each layer i that has
+`cross_query_i` [1, S, D] of the decoder and `cross_k_i` of the cache, shaped as in graph.py, for each layer i that has
 alignment heads; `positions` [1] int64, P
     -> `attention` [heads, S, P] float32: in the order of `heads`, each row's sum is 1
 An int8 cache comes with `cross_k_scale_i` [1, 1, D] float32, the value of one step in each channel.
@@ -52,14 +52,17 @@ def _scores(w: GraphWriter, dims: Dims, layer: int, heads: list[int], *, int8_ke
     query, key = f"cross_query_{layer}", f"cross_k_{layer}"
     w.input(query, w.dtype, [1, "S", dims.n_text_state])
     key_type = TensorProto.INT8 if int8_keys else w.dtype
-    w.input(key, key_type, [1, dims.n_text_head, dims.n_audio_ctx, size])
+    heads_apart: list[int | str] = [1, dims.n_text_head, dims.n_audio_ctx, size]
+    w.input(key, key_type, [1, dims.n_audio_ctx, dims.n_text_state] if w.for_gpu else heads_apart)
     if int8_keys:
         scale = f"cross_k_scale_{layer}"
         w.input(scale, TensorProto.FLOAT, [1, 1, dims.n_text_state])
         query = w.node("Mul", [query, scale])
-    split = w.node("Reshape", [query, w.ints([0, 0, dims.n_text_head, size])])
-    by_head = w.node("Transpose", [split], perm=[0, 2, 1, 3])
-    keys = w.node("Slice", [key, w.ints([0]), "positions", w.ints([2])])
+    by_head = _by_head(w, query, dims)
+    if w.for_gpu:
+        keys = _by_head(w, w.node("Slice", [key, w.ints([0]), "positions", w.ints([1])]), dims)
+    else:
+        keys = w.node("Slice", [key, w.ints([0]), "positions", w.ints([2])])
     if len(heads) < dims.n_text_head:
         by_head, keys = (w.node("Gather", [x, w.ints(heads)], axis=1) for x in (by_head, keys))
     if w.dtype != TensorProto.FLOAT:
@@ -67,3 +70,9 @@ def _scores(w: GraphWriter, dims: Dims, layer: int, heads: list[int], *, int8_ke
     if key_type != TensorProto.FLOAT:
         keys = w.node("Cast", [keys], to=TensorProto.FLOAT)
     return w.fused("FusedMatMul", [by_head, keys], transB=1, alpha=size**-0.5)
+
+
+def _by_head(w: GraphWriter, x: str, dims: Dims) -> str:
+    """[B, N, D] -> [B, H, N, d]."""
+    split = w.node("Reshape", [x, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
+    return w.node("Transpose", [split], perm=[0, 2, 1, 3])

@@ -13,7 +13,7 @@ whatever else is running.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from .batched import transcribing_batched
 from .errors import OptionsError, OutOfMemory, SlotError
-from .features import Float32Array
+from .features import Float32Array, MelWindow
 from .narrowing import Narrowing
 from .needs import (
     Align,
+    Chosen,
     Encode,
     Feed,
     Fork,
@@ -42,6 +43,7 @@ from .needs import (
 )
 from .options import TranscribeOptions
 from .recording import transcribing
+from .rules import Allowed
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 __all__ = ["Batcher", "Progress", "Task"]
 
 Told = TypeVar("Told")
+# Answers by slot, and the errors of slots for which the memory did not suffice.
+_Outcome = tuple[dict[int, Any], dict[int, OutOfMemory]]
 
 _SCANS_PER_STEP: Final = 4  # pieces of first passes done between two runs of the decoder, about 5 ms each
 
@@ -117,12 +121,13 @@ class Batcher:
         self._live: dict[Task, _Strand] = {}
         self._slots = slots
         self._free = list(range(slots))
-        self._encodes, self._steps = Narrowing(slots), Narrowing(slots)
+        self._encodes, self._prompts, self._steps = (Narrowing(slots) for _ in range(3))
         # Each live strand is in exactly one of these, by what it needs, or waits for its children.
         self._scanning: deque[_Strand] = deque()
         self._waiting: dict[Task, deque[_Strand]] = {}  # for slots; the task whose turn is next comes first
-        self._encoding: dict[_Strand, Float32Array] = {}
-        self._feeding: dict[_Strand, tuple[int, ...]] = {}
+        self._encoding: dict[_Strand, MelWindow] = {}
+        self._prompting: dict[_Strand, Prompt] = {}
+        self._feeding: dict[_Strand, Feed] = {}
         self._unhandled: list[Exception] = []  # for the caller of `step`
 
     def __len__(self) -> int:
@@ -197,47 +202,107 @@ class Batcher:
                 self._waiting[task] = queue  # behind the others
             strand.slots = [self._free.pop(0) for _ in range(strand.wanted)]
             self._resume(strand)
-        while self._encoding:  # a second time after a detection whose window is not the one to decode
-            batch, self._encoding = self._encoding, {}
-            slots = [strand.slots[0] for strand in batch]
-            try:
-                failed = self._encode(slots, list(batch.values()))
-            except Exception as error:
-                self._fail(batch, error)
-                continue
-            for strand, slot in zip(batch, slots, strict=True):
-                if (lack := failed.get(slot)) is not None:
-                    self._fail([strand], lack)
-                else:
-                    self._resume(strand)
+        # A second time after a detection whose window is not the one to decode, and for windows tried again.
+        while self._encoding or self._prompting:
+            if self._encoding:
+                batch, self._encoding = self._encoding, {}
+                self._run(batch, self._encode)
+            else:
+                prompts, self._prompting = self._prompting, {}
+                self._run(prompts, self._prompt)
 
-    def _encode(self, slots: list[int], mels: list[Float32Array]) -> dict[int, OutOfMemory]:
-        """Windows into slots; the error of each slot for which the memory did not suffice."""
+    def _run(self, batch: Mapping[_Strand, Any], run: Callable[[list[int], list[Any]], _Outcome]) -> None:
+        """Does for the first slot of each strand what it needs, together, and resumes the strands."""
+        slots = [strand.slots[0] for strand in batch]
+        try:
+            answers, failed = run(slots, list(batch.values()))
+        except Exception as error:
+            self._fail(batch, error)
+            return
+        for strand, slot in zip(batch, slots, strict=True):
+            if (lack := failed.get(slot)) is not None:
+                self._fail([strand], lack)
+            else:
+                self._resume(strand, answers.get(slot))
+
+    def _encode(self, slots: list[int], windows: list[MelWindow]) -> _Outcome:
+        """Windows into slots; there is nothing to answer."""
 
         def encode(some: list[int]) -> None:
-            self._runtime.encode([slots[index] for index in some], np.stack([mels[index] for index in some]))
+            self._runtime.listen([slots[index] for index in some], [windows[index] for index in some])
 
-        return self._encodes.run(slots, encode)
+        return {}, self._encodes.run(slots, encode)
+
+    def _prompt(self, slots: list[int], prompts: list[Prompt]) -> _Outcome:
+        """The logits that each prompt asks for; neighbours whose prompts are alike in size go together."""
+        answers: dict[int, Any] = {}
+
+        def prompt(some: list[int]) -> None:
+            for piece in self._alike(slots, prompts, some):
+                rows = prompts[piece[0]].rows
+                tokens = [prompts[index].tokens for index in piece]
+                found = self._runtime.prompt_together([slots[i] for i in piece], tokens, rows=rows)
+                answers.update(zip((slots[index] for index in piece), found, strict=True))
+
+        return answers, self._prompts.run(slots, prompt)
+
+    def _alike(
+        self, slots: Sequence[int], prompts: Sequence[Prompt], some: Iterable[int]
+    ) -> Iterator[list[int]]:
+        """Indices in pieces that one run can prompt."""
+        piece: list[int] = []
+        for index in sorted(some, key=slots.__getitem__):
+            if piece:
+                one, last = prompts[piece[0]], slots[piece[-1]]
+                sizes = len(one.tokens), tuple(one.rows)
+                if (
+                    len(piece) == self._runtime.together
+                    or slots[index] != last + 1
+                    or sizes != (len(prompts[index].tokens), tuple(prompts[index].rows))
+                ):
+                    yield piece
+                    piece = []
+            piece.append(index)
+        yield piece
 
     def _decode(self) -> None:
-        """Feeds every slot in use its token and hands on the logits that follow."""
+        """Feeds every slot in use its token and hands on the logits that follow, or the device's choices."""
         if not self._feeding:
             return
         batch, self._feeding = self._feeding, {}
-        slots = [slot for strand, tokens in batch.items() for slot in strand.slots[: len(tokens)]]
+        slots = [slot for strand, feed in batch.items() for slot in strand.slots[: len(feed.tokens)]]
+        tokens = [token for feed in batch.values() for token in feed.tokens]
+        allowed = [feed.allowed for feed in batch.values() if feed.allowed is not None]
+        choosing = self._runtime.chooses and len(allowed) == len(batch)
         try:
-            rows, failed = self._step(slots, [token for tokens in batch.values() for token in tokens])
+            if choosing:
+                answers, failed = self._choose(slots, tokens, allowed)
+            else:
+                answers, failed = self._step(slots, tokens)
         except Exception as error:
             self._fail(batch, error)
             return
         first = 0
-        for strand, tokens in batch.items():
-            last = first + len(tokens)
+        for strand, feed in batch.items():
+            last = first + len(feed.tokens)
             if lack := [failed[slot] for slot in slots[first:last] if slot in failed]:
                 self._fail([strand], lack[0])
             else:
-                self._resume(strand, rows[first:last])
+                self._resume(strand, answers[first] if choosing else answers[first:last])
             first = last
+
+    def _choose(
+        self, slots: list[int], tokens: list[int], allowed: list[Allowed]
+    ) -> tuple[list[Chosen | None], dict[int, OutOfMemory]]:
+        """A token into each slot: what the device chose, and the error of each slot short of memory."""
+        chosen: list[Chosen | None] = [None] * len(slots)
+
+        def choose(some: list[int]) -> None:
+            found = self._runtime.choose(*([values[i] for i in some] for values in (slots, tokens, allowed)))
+            for index, choice in zip(some, found, strict=True):
+                chosen[index] = choice
+
+        return chosen, self._steps.run(slots, choose)
 
     def _step(self, slots: list[int], tokens: list[int]) -> tuple[Float32Array, dict[int, OutOfMemory]]:
         """A token into each slot: the logits, and the error of each slot that has none for want of memory."""
@@ -267,8 +332,6 @@ class Batcher:
                     return
                 answer = None
                 match need:
-                    case Prompt(tokens, rows):
-                        answer = self._runtime.prompt(strand.slots[0], tokens, rows=rows)
                     case Align(tokens, positions, rows):
                         answer = self._runtime.align(strand.slots[0], tokens, positions=positions, rows=rows)
                     case Fork(count):
@@ -292,13 +355,15 @@ class Batcher:
     def _await(self, strand: _Strand, need: Need) -> None:
         """Puts a strand where the next piece of a step that does what it needs finds it."""
         match need:
-            case Feed(tokens, sources):
+            case Feed(tokens, sources, _):
                 if sources is not None:
                     slots = strand.slots
                     self._runtime.reorder(slots[: len(tokens)], [slots[source] for source in sources])
-                self._feeding[strand] = tokens
-            case Encode(mel):
-                self._encoding[strand] = mel
+                self._feeding[strand] = need
+            case Prompt():
+                self._prompting[strand] = need
+            case Encode(window):
+                self._encoding[strand] = window
             case Slot(count):
                 if strand.slots or not 1 <= count <= self._slots:
                     raise SlotError(
@@ -346,6 +411,7 @@ class Batcher:
             self._release(strand)
             self._feeding.pop(strand, None)
             self._encoding.pop(strand, None)
+            self._prompting.pop(strand, None)
             if strand in self._scanning:
                 self._scanning.remove(strand)
         self._waiting.pop(task, None)

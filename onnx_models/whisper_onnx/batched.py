@@ -203,7 +203,7 @@ class _Windows:
         window = self._windows[index]
         yield Slot(self._options.slots)
         log_mel = LogMel(window.samples(self._audio), self._model.dims.n_mels)
-        yield Encode(log_mel.window(0, N_FRAMES))
+        yield Encode(log_mel.at(0, N_FRAMES))
         request = WindowRequest(seek=window.seek, size=log_mel.n_frames, prompt_tokens=self._prompt)
         result = yield from decode_window(self._model, self._tokenizer, self._rules, self._options, request)
         heard = self._heard(window, result)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .bundle import GraphBytes
 from .dims import Dims
 from .held import Copy
+from .manifest import Compute
 from .session import Session
 
 __all__ = ["Cache", "DeviceCopier", "HostCopier", "cache_shapes", "stretches"]
@@ -29,15 +30,19 @@ class _Value(Protocol):
     def data_ptr(self) -> int: ...
 
 
-def cache_shapes(dims: Dims, slots: int, *, int8: bool) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every cache, [slots, H, length, d]; `int8`: the audio's has bytes, and scales."""
+def cache_shapes(dims: Dims, slots: int, compute: Compute) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every cache, [slots, H, length, d] unless graph.py says otherwise.
+
+    `compute`: of the bundle's target; for int8 the audio's cache has bytes, and scales.
+    """
     heads, size = dims.n_text_head, dims.text_head_dim
+    audio = (heads, dims.n_audio_ctx, size) if compute != "fp16" else (dims.n_audio_ctx, dims.n_text_state)
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(dims.n_text_layer):
         for kind in ("k", "v"):
             shapes[f"self_{kind}_{layer}"] = (slots, heads, dims.n_text_ctx, size)
-            shapes[f"cross_{kind}_{layer}"] = (slots, heads, dims.n_audio_ctx, size)
-            if int8:
+            shapes[f"cross_{kind}_{layer}"] = (slots, *audio)
+            if compute == "int8":
                 shapes[f"cross_{kind}_scale_{layer}"] = (slots, 1, dims.n_text_state)
     return shapes
 

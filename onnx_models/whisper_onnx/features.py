@@ -14,6 +14,7 @@ frame is transformed about once; in noise of one level, where no bound tells fra
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -25,6 +26,7 @@ from .errors import AudioError
 
 Float32Array = NDArray[np.float32]
 
+TOUCHED: Final = (N_FRAMES - 1) * HOP_LENGTH + N_FFT  # samples that a window's frames touch
 _HALF: Final = N_FFT // 2  # samples on either side of a frame's centre
 # Frames transformed at a time. The FFT's result (103 kB) stays in the core's cache, and below the size from
 # which malloc maps fresh pages for every array: with twice the frames, most of the time is page faults.
@@ -34,8 +36,8 @@ _BAND: Final = 16  # neighbouring filters applied at a time, to the bins that on
 # in a matrix product, and the maximum must not depend on the pieces in which a driver scans.
 _SCANNED: Final = 128
 _MARGIN: Final = 1.001  # on the bounds, for the rounding of float32
-_FLOOR: Final = 1e-10  # smallest power told apart from silence
-_RANGE: Final = 1e-8  # power kept below the maximum, as a ratio (80 dB)
+FLOOR: Final = 1e-10  # smallest power told apart from silence
+RANGE: Final = 1e-8  # power kept below the maximum, as a ratio (80 dB)
 
 
 @lru_cache(maxsize=4)
@@ -63,7 +65,7 @@ def mel_filters(n_mels: int) -> Float32Array:
 
 
 @lru_cache(maxsize=1)
-def _hann() -> Float32Array:
+def hann() -> Float32Array:
     """Periodic Hann window, shape (400,), read-only."""
     window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
     window.setflags(write=False)
@@ -79,7 +81,7 @@ def _energy_weights(n_mels: int) -> Float32Array:
     none of them by more than the largest weight.
     """
     weights = np.zeros(3 * HOP_LENGTH, dtype=np.float64)
-    weights[:N_FFT] = np.square(_hann(), dtype=np.float64)
+    weights[:N_FFT] = np.square(hann(), dtype=np.float64)
     weights *= _MARGIN * _HALF * float(mel_filters(n_mels).max())
     result = np.ascontiguousarray(weights.reshape(3, HOP_LENGTH).T, dtype=np.float32)
     result.setflags(write=False)
@@ -118,7 +120,7 @@ class _Transform:
         """(n <= 64, 400) samples -> (n_mels, n) power, valid until the next call."""
         # Samples that overflow when squared show in the maximum, which is checked.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            np.multiply(frames, _hann(), out=self._windowed[: len(frames)])
+            np.multiply(frames, hann(), out=self._windowed[: len(frames)])
             spectrum = np.fft.rfft(self._windowed, axis=1)  # complex128 before NumPy 2
             parts = spectrum.view(spectrum.real.dtype)  # real and imaginary parts by turns
             np.square(parts, out=parts)
@@ -142,7 +144,7 @@ def _framed(samples: Float32Array) -> Float32Array:
 
 def _scale(power: Float32Array, peak: float) -> None:
     """Makes mel power what the encoder takes, in place: (log10 + 4) / 4, cut off 80 dB below the peak."""
-    np.maximum(power, np.float32(max(_FLOOR, peak * _RANGE)), out=power)
+    np.maximum(power, np.float32(max(FLOOR, peak * RANGE)), out=power)
     np.log(power, out=power)  # unlike log10, in vector instructions on every processor
     power *= np.float32(np.log10(np.e) / 4.0)
     power += np.float32(1.0)
@@ -178,8 +180,25 @@ def log_mel(audio: NDArray[np.floating], n_mels: int, *, padding: int = 0) -> Fl
         raise AudioError("audio holds no samples")
     result = np.empty((n_mels, len(samples) // HOP_LENGTH), dtype=np.float32)
     _Transform(n_mels).run(np.pad(samples, _HALF, mode="reflect"), result)
-    _scale(result, _finite(float(result.max(initial=_FLOOR))))
+    _scale(result, _finite(float(result.max(initial=FLOOR))))
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MelWindow:
+    """A window of a recording, named but not computed: the features may be made here or on a device."""
+
+    log_mel: LogMel
+    seek: int
+    size: int
+
+    def values(self) -> Float32Array:
+        """The window, (n_mels, 3000); see `LogMel.window`."""
+        return self.log_mel.window(self.seek, self.size)
+
+    def touched(self) -> tuple[Float32Array, int, float]:
+        """What a device makes it of; see `LogMel.touched`."""
+        return self.log_mel.touched(self.seek, self.size)
 
 
 class LogMel:
@@ -195,7 +214,7 @@ class LogMel:
     def __init__(self, audio: NDArray[np.floating], n_mels: int) -> None:
         self._audio = checked(audio)
         self._n_mels = n_mels
-        self._peak = _FLOOR  # largest mel power
+        self._peak = FLOOR  # largest mel power
         self._scanned = 0  # frames whose maximum is in _peak
         # Frames that touch at least one sample; every later one is silence, whose value is known.
         self._sounding = 0 if len(audio) == 0 else -(-(len(audio) + _HALF) // HOP_LENGTH)
@@ -244,6 +263,34 @@ class LogMel:
             peak = max(peak, _finite(float(transform.block(frames[block]).max())))
         return peak
 
+    def at(self, seek: int, size: int = N_FRAMES) -> MelWindow:
+        """The window that `window` gives, to be computed by whoever needs it. Raises ValueError as that."""
+        if seek < 0 or not 0 <= size <= N_FRAMES:
+            raise ValueError(f"no window of {size} frames at {seek}")
+        return MelWindow(self, seek, size)
+
+    def touched(self, seek: int, size: int) -> tuple[Float32Array, int, float]:
+        """What a device makes the window of (`mel_graph.py`): samples, frames that count, peak.
+
+        Samples are (480240,), the peak is 0 where this window holds all of the recording, so that the device
+        finds it by itself. Raises AudioError for samples that are not finite.
+        """
+        alone = seek == 0 and self._sounding <= size
+        if not alone:
+            self.scan()
+        size = self._counted(seek, size)
+        samples = np.zeros(TOUCHED, dtype=np.float32)
+        if sounding := min(size, max(0, self._sounding - seek)):
+            held = self._samples(seek, seek + sounding)
+            with np.errstate(over="ignore", invalid="ignore"):
+                _finite(float(np.dot(held, held)))
+            samples[: len(held)] = held
+        return samples, size, 0.0 if alone else self._peak
+
+    def _counted(self, seek: int, size: int) -> int:
+        """How many of `size` frames there are: the spectrogram ends with the padding's last frame."""
+        return min(size, max(0, (len(self._audio) + N_SAMPLES) // HOP_LENGTH - seek))
+
     def window(self, seek: int, size: int = N_FRAMES) -> Float32Array:
         """Frames `seek` to `seek + size` (at most 3,000) as (n_mels, 3000), zeros after them.
 
@@ -253,8 +300,7 @@ class LogMel:
         if seek < 0 or not 0 <= size <= N_FRAMES:
             raise ValueError(f"no window of {size} frames at {seek}")
         self.scan()
-        # The spectrogram ends with the padding's last frame.
-        size = min(size, max(0, (len(self._audio) + N_SAMPLES) // HOP_LENGTH - seek))
+        size = self._counted(seek, size)
         result = np.zeros((self._n_mels, N_FRAMES), dtype=np.float32)
         sounding = min(size, max(0, self._sounding - seek))  # the others are silence: power 0, as it stands
         if sounding:

@@ -5,11 +5,13 @@ Opset 20 plus ONNX Runtime's fused operators (domain `com.microsoft`). One decod
 state, H heads of size d = D / H, A = 1500 audio positions, T = `n_text_ctx`, V the vocabulary.
 
 Encoder: `mel` [B, n_mels, 3000] float32
-    -> `encoder_output` [B, A, D], `cross_k_i`, `cross_v_i` [B, H, A, d] for each decoder layer i
+    -> `encoder_output` [B, A, D], `cross_k_i`, `cross_v_i` [B, H, A, d] for each decoder layer i; for fp16,
+    which runs on GPUs, [B, A, D]: flash attention reads that as it lies, and would turn the other over for
+    every token
 Decoder: `tokens`, `positions` [B, S] int64; `rows` [R] int64, rows of the flattened [B * S] for which
     logits are wanted; `seqlens_k` [B] int32, each slot's length after this run less one; `total_len` [1]
     int32, the largest length after this run; `self_k_i`, `self_v_i` [B, H, T, d]; `cross_k_i`, `cross_v_i`
-    [B, H, A, d]
+    as the encoder gives them
     -> `logits` [R, V] float32, `present_k_i`, `present_v_i` [B, H, T, d]; for a pass that aligns words with
     audio also `cross_query_i` [B, S, D], the cross-attention's queries with bias, not scaled by 1 / sqrt(d)
 For int8 the cross-attention's cache is int8, with `cross_k_scale_i`, `cross_v_scale_i` [B, 1, D] float32, the
@@ -92,7 +94,7 @@ def decoder_graph(
     for layer in range(dims.n_text_layer):
         for kind in ("k", "v"):
             w.input(f"self_{kind}_{layer}", w.dtype, _self_shape(dims))
-            w.input(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(dims))
+            w.input(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(w, dims))
             if w.int8:
                 w.input(f"cross_{kind}_scale_{layer}", w.dtype, ["B", 1, dims.n_text_state])
     blocks = [f"decoder.blocks.{layer}" for layer in range(dims.n_text_layer)]
@@ -120,6 +122,8 @@ def decoder_graph(
 def _convolutions(w: GraphWriter) -> str:
     """`mel` -> [B, A, D], the positions added."""
     x = w.to_compute("mel")
+    if w.for_gpu:
+        return _convolutions_as_products(w, x)
     for conv, stride in (("conv1", 1), ("conv2", 2)):
         with w.scope(conv):
             inputs = [x, w.weight(f"encoder.{conv}.weight"), w.weight(f"encoder.{conv}.bias")]
@@ -129,25 +133,70 @@ def _convolutions(w: GraphWriter) -> str:
     return w.node("Add", [x, w.weight("encoder.positional_embedding")])
 
 
+def _convolutions_as_products(w: GraphWriter, x: str) -> str:
+    """The same, the three inputs of each output side by side and one product with all of them.
+
+    Three frames of the mel are copied side by side, which costs nothing beside the blocks that follow; and
+    cuDNN, which would search for its fastest algorithm anew for every number of windows, has no part in it.
+    """
+    with w.scope("conv1"):
+        padded = _between_zeros(w, w.node("Transpose", [x], perm=[0, 2, 1]))
+        parts = [_rows(w, padded, first, N_FRAMES) for first in range(3)]
+        x = _convolved(w, "conv1", w.node("Concat", parts, axis=2))
+    with w.scope("conv2"):
+        # Two frames to a row: an output's three frames are a row and the first half of the next.
+        width, count = w.width("encoder.conv2.weight"), N_FRAMES // 2
+        pairs = w.node("Reshape", [_between_zeros(w, x), w.ints([0, count + 1, 2 * width])])
+        half = w.node("Slice", [pairs, w.ints([1, 0]), w.ints([count + 1, width]), w.ints([1, 2])])
+        x = _convolved(w, "conv2", w.node("Concat", [_rows(w, pairs, 0, count), half], axis=2))
+    return w.node("Add", [x, w.weight("encoder.positional_embedding")])
+
+
+def _between_zeros(w: GraphWriter, x: str) -> str:
+    """`x` [B, N, D] with a row of zeros at either end: [B, N + 2, D].
+
+    Not by Pad, of which CUDA has no kernel in this opset: it would run on the CPU, and say nothing.
+    """
+    zeros = w.node("Mul", [_rows(w, x, 0, 1), w.nothing()])
+    return w.node("Concat", [zeros, x, zeros], axis=1)
+
+
+def _rows(w: GraphWriter, x: str, first: int, count: int) -> str:
+    """`count` rows of `x` [B, N, D] from the row `first` on."""
+    return w.node("Slice", [x, w.ints([first]), w.ints([first + count]), w.ints([1])])
+
+
+def _convolved(w: GraphWriter, conv: str, x: str) -> str:
+    """gelu(x @ kernel + bias) for `x` [B, N, 3 in], the frames of each output side by side."""
+    product = w.node("MatMul", [x, w.kernel(f"encoder.{conv}.weight")])
+    return w.fused("BiasGelu", [product, w.weight(f"encoder.{conv}.bias")])
+
+
 def _encoder_block(
     w: GraphWriter, before: tuple[str, str], dims: Dims, block: str, following: str
 ) -> tuple[str, str]:
     """The norm of x, and x [B, A, D] -> the same after this block, normed by `following`."""
     normed, x = before
+    attention = f"{block}.attn"
     with w.scope("attn"):
         stored: Bytes = "channels" if dims.n_audio_state >= _WIDE else "none"
+        # Given biases, the GPU's operator copies all three before it attends. So the query's is added before,
+        # and the value's, which passes through weights whose sum is 1, to what the output is projected by.
         qkv = [
-            w.linear(normed, f"{block}.attn.{p}", bias=False, stored=stored)
+            w.linear(normed, f"{attention}.{p}", bias=w.for_gpu and p == "query", stored=stored)
             for p in ("query", "key", "value")
         ]
-        bias = w.qkv_bias(f"{block}.attn", dims.n_audio_state)
-        attended = w.fused("MultiHeadAttention", [*qkv, bias], num_heads=dims.n_audio_head)
-        normed, x = w.project_add_norm(attended, x, f"{block}.attn.out", f"{block}.mlp_ln", stored=stored)
+        biases = [] if w.for_gpu else [w.qkv_bias(attention, dims.n_audio_state)]
+        attended = w.fused("MultiHeadAttention", [*qkv, *biases], num_heads=dims.n_audio_head)
+        out_bias = w.out_and_value_bias(attention) if w.for_gpu else None
+        normed, x = w.project_add_norm(
+            attended, x, f"{attention}.out", f"{block}.mlp_ln", stored=stored, bias=out_bias
+        )
     return _mlp(w, (normed, x), block, following, stored="channels")
 
 
 def _cross_projections(w: GraphWriter, audio: str, dims: Dims, layer: int) -> None:
-    """The keys and values that the decoder's layer reads the audio by: [B, A, D] -> twice [B, H, A, d]."""
+    """The keys and values that the decoder's layer reads the audio by: [B, A, D] -> the caches' shape."""
     cross = f"decoder.blocks.{layer}.cross_attn"
     for kind, projection in (("k", "key"), ("v", "value")):
         projected = w.linear(audio, f"{cross}.{projection}", bias=projection == "value", stored="channels")
@@ -155,9 +204,12 @@ def _cross_projections(w: GraphWriter, audio: str, dims: Dims, layer: int) -> No
             projected, step = w.rounded(projected, 1, np.array(0, np.int8))
             scale = w.node("Identity", [step], output=f"cross_{kind}_scale_{layer}")
             w.output(scale, w.dtype, ["B", 1, dims.n_text_state])
-        heads = w.node("Reshape", [projected, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
-        w.node("Transpose", [heads], perm=[0, 2, 1, 3], output=f"cross_{kind}_{layer}")
-        w.output(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(dims))
+        if w.for_gpu:
+            w.rename(projected, f"cross_{kind}_{layer}")
+        else:
+            heads = w.node("Reshape", [projected, w.ints([0, 0, dims.n_text_head, dims.text_head_dim])])
+            w.node("Transpose", [heads], perm=[0, 2, 1, 3], output=f"cross_{kind}_{layer}")
+        w.output(f"cross_{kind}_{layer}", _cross_type(w), _cross_shape(w, dims))
 
 
 def _decoder_block(
@@ -217,7 +269,7 @@ def _cross_attention_to_bytes(
     one = w.floats([1.0])
     present = [f"present_cross_{kind}_{layer}" for kind in ("k", "v")]
     for name in present:
-        w.output(name, TensorProto.INT8, _cross_shape(dims))
+        w.output(name, TensorProto.INT8, _cross_shape(w, dims))
     scaled = w.node("Mul", [query, f"cross_k_scale_{layer}"])
     inputs = [scaled, nothing, nothing, *keys_values, last, w.int32([dims.n_audio_ctx])]
     attended = w.fused(
@@ -249,7 +301,9 @@ def _cross_type(w: GraphWriter) -> int:
     return TensorProto.INT8 if w.int8 else w.dtype
 
 
-def _cross_shape(dims: Dims) -> list[int | str]:
+def _cross_shape(w: GraphWriter, dims: Dims) -> list[int | str]:
+    if w.for_gpu:
+        return ["B", dims.n_audio_ctx, dims.n_text_state]
     return ["B", dims.n_text_head, dims.n_audio_ctx, dims.text_head_dim]
 
 

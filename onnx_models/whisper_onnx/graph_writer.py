@@ -16,12 +16,12 @@ from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from .errors import BundleError
+from .manifest import Compute
 from .quantise import ZERO, quantise_blocks, quantise_channels
 from .weight_files import WeightSink
 
 __all__ = ["Bytes", "Compute", "GraphWriter", "Tensors", "Weights"]
 
-Compute = Literal["fp32", "fp16", "int8"]  # int8: matrices of 8-bit weights, everything else in float32
 Bytes = Literal["blocks", "channels", "none"]  # how int8 stores a matrix (quantise.py); none: not at all
 Weights = Literal["exact", "fp32", "fp16"]  # exact: fp16 for each tensor where that loses nothing, else fp32
 Tensors = Mapping[str, NDArray[Any]]
@@ -45,6 +45,7 @@ class GraphWriter:
         self._tensors = tensors
         self._data = data
         self.int8 = compute == "int8"
+        self.for_gpu = compute == "fp16"  # then the graphs are laid out as CUDA's operators like them
         self.dtype = TensorProto.FLOAT16 if compute == "fp16" else TensorProto.FLOAT
         # fp16 arithmetic on weights stored wider would gain nothing.
         self._weights = "fp16" if compute == "fp16" else weights
@@ -148,6 +149,22 @@ class GraphWriter:
             f"{attention}.qkv_bias", np.concatenate([query, np.zeros(state, query.dtype), value])
         )
 
+    def out_and_value_bias(self, attention: str) -> str:
+        """The bias of an attention's output where its values had none: b_out + W_out b_value, [D]."""
+        matrix, value = self._tensors[f"{attention}.out.weight"], self._tensors[f"{attention}.value.bias"]
+        own = self._tensors[f"{attention}.out.bias"].astype(np.float32)
+        whole = own + matrix.astype(np.float32) @ value.astype(np.float32)
+        return self._constant(f"{attention}.out.bias_with_value", whole)
+
+    def kernel(self, name: str) -> str:
+        """A convolution's kernel [out, in, 3] as the matrix [3 in, out] for frames that lie side by side."""
+        kernel = self._tensors[name]
+        return self._constant(f"{name}_t", kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
+
+    def width(self, name: str) -> int:
+        """The number of inputs of the weight `name` [out, in, ...]."""
+        return int(self._tensors[name].shape[1])
+
     def rounded(self, x: str, axis: int, zero: NDArray[Any]) -> tuple[str, str]:
         """`x` in bytes of `zero`'s type around it, and the value of one step: max|x| / 127 along `axis`.
 
@@ -160,6 +177,10 @@ class GraphWriter:
 
     def scalar(self, value: float) -> str:
         return self._initializer(f"float_{value:.6g}", np.array(value, np.float32))
+
+    def nothing(self) -> str:
+        """Zero in the compute type."""
+        return self._initializer("zero", np.array(0, helper.tensor_dtype_to_np_dtype(self.dtype)))
 
     def floats(self, values: list[float]) -> str:
         name = "floats_" + "_".join(f"{value:.6g}" for value in values)
@@ -178,13 +199,23 @@ class GraphWriter:
         return self.node("LayerNormalization", inputs, axis=-1, epsilon=_EPSILON)
 
     def project_add_norm(
-        self, x: str, residual: str, projection: str, norm: str, *, stored: Bytes = "blocks"
+        self,
+        x: str,
+        residual: str,
+        projection: str,
+        norm: str,
+        *,
+        stored: Bytes = "blocks",
+        bias: str | None = None,
     ) -> tuple[str, str]:
-        """`x` @ projection + residual, and its LayerNorm: (normed, new residual)."""
+        """`x` @ projection + residual, and its LayerNorm: (normed, new residual).
+
+        `bias`: a value instead of the projection's own bias.
+        """
         projected = self.linear(x, projection, bias=False, stored=stored)
         added = self.name("residual")
         norms = [self.weight(f"{norm}.weight"), self.weight(f"{norm}.bias")]
-        bias = self.weight(f"{projection}.bias")
+        bias = bias or self.weight(f"{projection}.bias")
         normed = self.fused(
             "SkipLayerNormalization",
             [projected, residual, *norms, bias],

@@ -246,7 +246,7 @@ class LiveSession:
                 (yield from detect_language(model, log_mel)) if model.dims.is_multilingual else "en"
             )
         else:
-            yield Encode(log_mel.window(0, N_FRAMES))
+            yield Encode(log_mel.at(0, N_FRAMES))
         tokenizer = self._tokenizer
         rules = rules_for(tokenizer, options, model.dims.n_audio_ctx)
         context = self._context if options.condition_on_previous_text else ()

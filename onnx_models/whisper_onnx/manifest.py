@@ -32,7 +32,7 @@ from .dims import Dims
 from .errors import BundleError
 from .published import Heads
 
-__all__ = ["MANIFEST", "TARGETS", "FileEntry", "Manifest", "Target"]
+__all__ = ["MANIFEST", "TARGETS", "Compute", "FileEntry", "Manifest", "Target"]
 
 MANIFEST: Final = "model.toml"
 FORMAT: Final = 2
@@ -44,12 +44,16 @@ _TEXTS: Final = ("name", "target", "weights", "source", "licence", "created_by",
 _ADVICE: Final = "install or build the model again"
 
 
+# int8: matrices of 8-bit weights, everything else in float32.
+Compute = Literal["fp32", "fp16", "int8"]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a bundle's graphs are written for."""
 
     provider: Literal["cpu", "cuda"]
-    compute: Literal["fp32", "fp16", "int8"]
+    compute: Compute
 
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(

@@ -218,7 +218,7 @@ def _language_probabilities(model: WhisperModel, audio: Audio) -> Needs[dict[str
     while not log_mel.scan(SCAN_FRAMES):
         yield Scan()
     yield Slot()
-    yield Encode(log_mel.window(0, N_FRAMES))
+    yield Encode(log_mel.at(0, N_FRAMES))
     tokenizer = model.tokenizer()
     logits = yield Prompt((tokenizer.sot,), rows=(0,))
     yield Release()

@@ -15,7 +15,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .features import Float32Array
+from .features import MelWindow
+from .rules import Allowed
 from .transcription import Segment
 
 Result = TypeVar("Result")
@@ -63,9 +64,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Wants the encoder run into its first slot for `mel`, (n_mels, 3000). No answer."""
+    """Wants the encoder run into its first slot for this window. No answer."""
 
-    mel: Float32Array
+    window: MelWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,21 @@ class Feed:
 
     Where there are `sources`, slot i takes over the text of slot `sources[i]` before that; a slot whose text
     goes to another one keeps it too (`Runtime.reorder`). The answer: the logits that follow, (len(tokens),
-    n_vocab) float32, which it may overwrite.
+    n_vocab) float32, which it may overwrite; or, for a single token whose successor is the likeliest that is
+    `allowed`, that choice, where the device makes it.
     """
 
     tokens: tuple[int, ...]
     sources: tuple[int, ...] | None = None
+    allowed: Allowed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A token and its natural-log probability among those that were allowed."""
+
+    token: int
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from .dims import FRAMES_PER_SECOND, N_FRAMES
 from .errors import OptionsError
 from .features import LogMel
 from .longform import AlignRequest, Course, LongformState, Transcription, WindowRequest, windows
-from .needs import Align, Encode, Fork, Needs, Partial, Progress, Prompt, Release, Report, Scan, Slot
+from .needs import Align, Chosen, Encode, Fork, Needs, Partial, Progress, Prompt, Release, Report, Scan, Slot
 from .options import TranscribeOptions
 from .prompting import initial_tokens, sample_limit
 from .rules import Rule, rules_for
@@ -85,7 +85,7 @@ def transcribing(
         # The detection's window is this one, unless that starts later (a clip) or ends in padding: silence
         # there, zeros here.
         if not detected or request.seek or request.size < N_FRAMES:
-            yield Encode(log_mel.window(request.seek, request.size))
+            yield Encode(log_mel.at(request.seek, request.size))
         detected = False
         result = yield from decode_window(model, tokenizer, rules, options, request)
         known = len(state.segments)
@@ -124,7 +124,7 @@ def wanted_language(model: WhisperModel, options: TranscribeOptions) -> str | No
 def detect_language(model: WhisperModel, log_mel: LogMel) -> Needs[str]:
     """The likeliest language of the first 30 seconds."""
     tokenizer = model.tokenizer()
-    yield Encode(log_mel.window(0, N_FRAMES))
+    yield Encode(log_mel.at(0, N_FRAMES))
     logits = yield Prompt((tokenizer.sot,), rows=(0,))
     probabilities = language_probabilities(tokenizer, logits[0])
     return max(probabilities, key=probabilities.__getitem__)
@@ -173,7 +173,8 @@ def decode_window(
             yield Fork(search.count)
         fed = 0
         while feed is not None:
-            feed = search.advance((yield feed))
+            answer = yield feed
+            feed = search.chosen(answer) if isinstance(answer, Chosen) else search.advance(answer)
             fed += 1
             if fed % REPORT_TOKENS == 0:
                 yield Report(partial(_heard_so_far, search, request))

@@ -14,8 +14,7 @@ dense.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -28,13 +27,18 @@ import onnxruntime as ort
 
 from .bundle import Bundle, GraphBytes
 from .caches import Cache, DeviceCopier, HostCopier, cache_shapes, stretches
+from .choosing import DeviceChooser
 from .cores import physical_cores
 from .dims import N_FRAMES
-from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError
+from .device_mel import MelMaker
+from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError, SlotError
+from .features import MelWindow
 from .heap import large_blocks_given_back
 from .held import Copy, Held
 from .manifest import TARGETS
 from .memory import check_fits, is_out_of_memory
+from .needs import Chosen
+from .rules import Allowed
 from .session import LESS, Session
 
 __all__ = ["Graph", "Runtime", "installation", "load_graph"]
@@ -45,7 +49,14 @@ _INSTALL: Final = {
     "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
     "(`pip install stenobox[gpu]` without the cpu extra)",
 }
-_ENCODE_TOGETHER: Final = {"cpu": 1, "cuda": 8}  # windows: a batch only costs memory on the CPU
+_DEVICES: Final = {"cpu": "cpu", "cuda": "cuda"}  # as onnxruntime calls where the memory is
+_PROVIDER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "CUDAExecutionProvider": {
+        "arena_extend_strategy": "kSameAsRequested",  # not in powers of two: memory is planned
+        "use_tf32": "0",  # of what computes in float32, the log-mel, 10 bits would not be enough
+    }
+}
+_TOGETHER: Final = {"cpu": 1, "cuda": 16}  # windows encoded or prompted in a run: only memory, on the CPU
 
 
 class Runtime:
@@ -72,8 +83,10 @@ class Runtime:
         self.dims = bundle.dims
         self.slots = slots
         self.provider = provider
-        self._int8 = TARGETS[bundle.target].compute == "int8"  # then the audio's cache is, too
-        self._cache_shapes = cache_shapes(self.dims, slots, int8=self._int8)
+        self._device = _DEVICES.get(provider, "")
+        compute = TARGETS[bundle.target].compute
+        self._int8 = compute == "int8"  # then the audio's cache is, too
+        self._cache_shapes = cache_shapes(self.dims, slots, compute)
         self.threads = threads or physical_cores()
         _check_provider(bundle, provider)
         check_fits(bundle, provider, slots)
@@ -84,13 +97,16 @@ class Runtime:
             self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
         self._check_graphs()
         self._caches = {
-            name: Cache(shape, self._decoder.dtype(name), provider, _placed)
+            name: Cache(shape, self._decoder.dtype(name), self._device, _placed)
             for name, shape in self._cache_shapes.items()
         }
         self._bindings: dict[tuple[int, int], Any] = {}
         self._alignment: Session | None = (
             None  # session, made by the first `align`: not everyone wants times of words
         )
+        self._mel_maker: MelMaker | None = None  # made by the first `listen`
+        self._chooser: DeviceChooser | None = None  # made by the first `choose`
+        self._logits: Any = None  # where it finds them
         self._held = Held(slots, self.dims.n_text_ctx)
         self._copiers = {kind: self._copier(kind) for kind in ("self", "cross")}
 
@@ -100,18 +116,41 @@ class Runtime:
         `mel`: (n, n_mels, 3000) float32, the window of each slot. Raises SlotError for a slot that does not
         exist or is named twice, ValueError for a wrong shape.
         """
-        self._held.check(slots)
         mel = self._checked_mel(mel, len(slots))
+        self._encode(slots, lambda binding, some: binding.bind_cpu_input("mel", mel[some]))
+
+    def listen(self, slots: Sequence[int], windows: Sequence[MelWindow]) -> None:
+        """`encode` for windows whose features are made where that is fastest: on a device, there.
+
+        Raises SlotError as that, and AudioError for samples that are not finite.
+        """
+        if len(windows) != len(slots):
+            raise ValueError(f"{len(slots)} slots need as many windows, got {len(windows)}")
+        if self.provider == "cpu":
+            self.encode(slots, np.stack([window.values() for window in windows]))
+            return
+        maker = self._mel_maker = self._mel_maker or MelMaker(
+            self.dims.n_mels, self.together, self._device, load=self._small_session, place=_placed
+        )
+        self._encode(slots, lambda binding, some: maker.bind(binding, "mel", windows[some]))
+
+    def _encode(self, slots: Sequence[int], bind: Callable[[Any, slice], None]) -> None:
+        """Encodes into slots; `bind` binds the log-mel of some of the windows, by their place among `slots`."""
+        self._held.check(slots)
         self._held.clear(slots, audio=True)  # stays so if the run fails: the caches are then undefined
-        for start, stop in stretches(slots, _ENCODE_TOGETHER[self.provider]):
+        for start, stop in stretches(slots, self.together):
             lo, hi = slots[start], slots[start] + (stop - start)
             binding = self._encoder.io_binding()
-            binding.bind_cpu_input("mel", mel[start:stop])
+            bind(binding, slice(start, stop))
             for name, cache in self._caches.items():
                 if name.startswith("cross_"):
                     cache.bind_output(binding, name, lo, hi)
             self._encoder.run_with_iobinding(binding)
         self._held.encoded(slots)
+
+    def _small_session(self, graph: GraphBytes) -> Session:
+        """A graph that is made at run time and works beside the model's."""
+        return _session(graph, self.provider, self.threads, "a part of the runtime")
 
     def warm_up(self) -> None:
         """Runs encoder, prompt and step once, on silence in slot 0, which is as good as empty afterwards."""
@@ -126,6 +165,16 @@ class Runtime:
         (output,) = self._encoder.run(["encoder_output"], {"mel": mel})
         return np.asarray(output, dtype=np.float32)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether `choose` saves time: on a device, from which the logits would have to be brought."""
+        return self.provider != "cpu"
+
+    @property
+    def together(self) -> int:
+        """How many windows it is worth encoding or prompting in one run."""
+        return min(self.slots, _TOGETHER[self.provider])
+
     def prompt(
         self, slot: int, tokens: Sequence[int], *, rows: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
@@ -137,10 +186,25 @@ class Runtime:
         into the slot, ContextFullError when the tokens are more than the text context, ValueError for no
         tokens or a bad token.
         """
-        self._held.check([slot])
-        ids = self._checked_tokens(tokens)
-        wanted = np.arange(len(ids)) if rows is None else np.asarray(rows, dtype=np.int64)
-        return self._restart(slot, ids, wanted, self._binding(slot, slot + 1))
+        wanted = range(len(tokens)) if rows is None else rows
+        return self.prompt_together([slot], [tokens], rows=wanted)[0]
+
+    def prompt_together(
+        self, slots: Sequence[int], tokens: Sequence[Sequence[int]], *, rows: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """`prompt` for slots that count up by one, each with its tokens, of which all have as many.
+
+        The logits of the positions `rows` of each, (len(slots), len(rows), n_vocab) float32. Raises as
+        `prompt`, and SlotError for slots that lie otherwise.
+        """
+        self._held.check(slots)
+        lo, hi = slots[0], slots[-1] + 1
+        if list(slots) != list(range(lo, hi)):
+            raise SlotError(f"slots that are prompted together count up by one, not {list(slots)}")
+        if len({len(some) for some in tokens}) != 1 or len(tokens) != len(slots):
+            raise ValueError("each of the slots needs tokens, and as many as the others")
+        ids = np.stack([self._checked_tokens(some) for some in tokens])
+        return self._restart(slots, ids, np.asarray(rows, dtype=np.int64), self._binding(lo, hi))
 
     def align(
         self, slot: int, tokens: Sequence[int], *, positions: int, rows: Sequence[int]
@@ -164,12 +228,12 @@ class Runtime:
         for name in (value.name for value in self._alignment.get_inputs()):
             if name.startswith("cross_query_"):
                 shape, dtype = (1, len(ids), self.dims.n_text_state), self._alignment.dtype(name)
-                query = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self.provider, 0)
+                query = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._device, 0)
                 decoding.bind_ortvalue_output(name, query)
                 aligning.bind_ortvalue_input(name, query)
             elif name in self._caches:
                 self._caches[name].bind_input(aligning, name, slot, slot + 1)
-        logits = self._restart(slot, ids, np.asarray(rows, dtype=np.int64), decoding)
+        logits = self._restart([slot], ids[np.newaxis], np.asarray(rows, dtype=np.int64), decoding)[0]
         heads = len(self.bundle.alignment_heads)
         attention = np.zeros((heads, len(ids), positions), dtype=np.float32)
         if positions:
@@ -179,23 +243,26 @@ class Runtime:
         return attention, logits
 
     def _restart(
-        self, slot: int, ids: NDArray[np.int64], rows: NDArray[np.int64], binding: Any
+        self, slots: Sequence[int], ids: NDArray[np.int64], rows: NDArray[np.int64], binding: Any
     ) -> NDArray[np.float32]:
-        """Replaces the slot's text by `ids`; the logits of `rows` of them. Raises as `prompt`."""
-        if not len(ids):
+        """Replaces the text of `slots`, which are bound, by `ids` (slots, S); as `prompt_together`."""
+        count, length = ids.shape
+        if not length:
             raise ValueError("a prompt needs at least one token")
-        if len(ids) > self.dims.n_text_ctx:
+        if length > self.dims.n_text_ctx:
             raise ContextFullError(
-                f"the prompt has {len(ids)} tokens, the model's text context holds {self.dims.n_text_ctx}; "
+                f"the prompt has {length} tokens, the model's text context holds {self.dims.n_text_ctx}; "
                 "shorten the prompt"
             )
-        self._held.check_audio(slot)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(ids)):
-            raise ValueError(f"rows must be positions from 0 to {len(ids) - 1}")
-        self._held.clear([slot])  # stays so if the run fails: the cache is then undefined
-        logits = self._decode(binding, ids[np.newaxis], np.array([0]), rows)
-        self._held.appended([slot], [ids.tolist()])
-        return logits
+        for slot in slots:
+            self._held.check_audio(slot)
+        if len(rows) and (rows.min() < 0 or rows.max() >= length):
+            raise ValueError(f"rows must be positions from 0 to {length - 1}")
+        self._held.clear(slots)  # stays so if the run fails: the cache is then undefined
+        flat = (np.arange(count)[:, np.newaxis] * length + rows).reshape(-1)
+        logits = self._decode(binding, ids, np.zeros(count, dtype=np.int64), flat)
+        self._held.appended(slots, ids.tolist())
+        return logits.reshape(count, len(rows), -1)
 
     def step(self, slots: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
         """Appends one token to each of these slots, in one run; the logits after it, (len(slots), n_vocab)
@@ -205,6 +272,32 @@ class Runtime:
         prompted, ContextFullError when one has no room for a token (nothing is written then), ValueError for
         a bad token.
         """
+        logits = np.empty((len(slots), self.dims.n_vocab), dtype=np.float32)
+        self._append(slots, tokens, ("cpu", logits.ctypes.data))
+        return logits
+
+    def choose(
+        self, slots: Sequence[int], tokens: Sequence[int], allowed: Sequence[Allowed]
+    ) -> list[Chosen]:
+        """`step`, and for each slot the likeliest token of those `allowed`, chosen on the device.
+
+        Raises as `step`.
+        """
+        if len(allowed) != len(slots):
+            raise ValueError(f"{len(slots)} slots need as many sets of allowed tokens, got {len(allowed)}")
+        if self._chooser is None:
+            self._chooser = DeviceChooser(
+                self.dims.n_vocab, self._device, load=self._small_session, place=_placed
+            )
+            self._logits = ort.OrtValue.ortvalue_from_shape_and_type(
+                (self.slots, self.dims.n_vocab), np.float32, self._device, 0
+            )
+        address = self._logits.data_ptr()
+        self._append(slots, tokens, (self._device, address))
+        return self._chooser.choose(address, allowed)
+
+    def _append(self, slots: Sequence[int], tokens: Sequence[int], logits: tuple[str, int]) -> None:
+        """Appends a token to each slot; the logits after it go to `logits`, a device and an address."""
         self._held.check(slots)
         ids = self._checked_tokens(tokens)
         if len(ids) != len(slots):
@@ -215,9 +308,8 @@ class Runtime:
         all_ids = np.zeros((hi - lo, 1), dtype=np.int64)
         all_ids[rows, 0] = ids
         past = np.minimum(self._held.lengths(lo, hi), self.dims.n_text_ctx - 1)
-        logits = self._decode(self._binding(lo, hi), all_ids, past, rows)
+        self._run_decoder(self._binding(lo, hi), all_ids, past, rows, logits)
         self._held.appended(slots, ids[:, np.newaxis].tolist())
-        return logits
 
     def fork(self, source: int, slots: Sequence[int]) -> None:
         """Makes these slots hold what `source` does, its audio and its text.
@@ -242,9 +334,7 @@ class Runtime:
         caches = {name: cache for name, cache in self._caches.items() if name.startswith(kind)}
         if self.provider == "cpu":
             return HostCopier(caches)
-        return DeviceCopier(
-            caches, partial(_session, provider=self.provider, threads=1, name="copying between slots")
-        )
+        return DeviceCopier(caches, self._small_session)
 
     def _make(self, copies: Sequence[Copy]) -> None:
         for copy in copies:
@@ -257,6 +347,19 @@ class Runtime:
     def _decode(
         self, binding: Any, tokens: NDArray[np.int64], past: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
+        """The logits of `rows`, (len(rows), n_vocab); see `_run_decoder`."""
+        logits = np.empty((len(rows), self.dims.n_vocab), dtype=np.float32)
+        self._run_decoder(binding, tokens, past, rows, ("cpu", logits.ctypes.data))
+        return logits
+
+    def _run_decoder(
+        self,
+        binding: Any,
+        tokens: NDArray[np.int64],
+        past: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        logits: tuple[str, int],
+    ) -> None:
         """Runs the slots bound. `tokens`: (slots, S); `past`: length of each slot; logits of `rows`."""
         new = tokens.shape[1]
         binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
@@ -264,10 +367,9 @@ class Runtime:
         binding.bind_cpu_input("rows", np.ascontiguousarray(rows))
         binding.bind_cpu_input("seqlens_k", (past + (new - 1)).astype(np.int32))
         binding.bind_cpu_input("total_len", np.array([past.max() + new], dtype=np.int32))
-        logits = np.empty((len(rows), self.dims.n_vocab), dtype=np.float32)
-        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        device, address = logits
+        binding.bind_output("logits", device, 0, np.float32, (len(rows), self.dims.n_vocab), address)
         self._decoder.run_with_iobinding(binding)
-        return logits
 
     def _binding(self, lo: int, hi: int) -> Any:
         """The decoder's binding with the caches of slots lo..hi-1, made once for each stretch."""
@@ -363,9 +465,15 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
     )
     if provider == "cuda":
         ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
+        # An operator without a kernel there would run on the CPU, its values copied to and fro, unnoticed.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    chosen = _PROVIDERS[provider]
     try:
         session = ort.InferenceSession(
-            graph.model, options, providers=[_PROVIDERS[provider]], enable_fallback=0
+            graph.model,
+            options,
+            providers=[(chosen, dict(_PROVIDER_OPTIONS.get(chosen, {})))],
+            enable_fallback=0,
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if is_out_of_memory(error):
@@ -374,7 +482,7 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
             raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
         raise BundleError(f"a graph of {name} does not load ({error}); build the model again") from error
     # Asked for CUDA, onnxruntime falls back to the CPU with no more than a log line.
-    if session.get_providers()[0] != _PROVIDERS[provider]:
+    if session.get_providers()[0] != chosen:
         raise ProviderError(
             f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {_INSTALL[provider]}"
         )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .needs import Feed
+from .needs import Chosen, Feed
 from .ranking import Candidate
-from .rules import Rule
+from .rules import Rule, allowed_by
 from .search import Logits, WindowSearch, feed, log_normaliser, placed
 from .tokenizer import Tokenizer
 
@@ -69,14 +69,31 @@ class Sampling(WindowSearch):
             top, normaliser = ready[text.slot]
             token = int(row.argmax()) if points is None else self._draw(row, top, points[index])
             text.sum_logprob += float(row[token] - top) - float(normaliser)
-            if token == self._tokenizer.eot:
-                text.ended = True
-            else:
-                text.tokens.append(token)
+            self._append(text, token)
+        return self._go_on()
+
+    def chosen(self, choice: Chosen) -> Feed | None:
+        """See `WindowSearch`."""
+        (text,) = self._texts
+        text.sum_logprob += choice.logprob
+        self._append(text, choice.token)
+        return self._go_on()
+
+    def _append(self, text: _Text, token: int) -> None:
+        if token == self._tokenizer.eot:
+            text.ended = True
+        else:
+            text.tokens.append(token)
+
+    def _go_on(self) -> Feed | None:
         self._steps += 1
         going = [text for text in self._texts if not text.ended]
         if not going or self._steps >= self._limit:
             return None
+        if self.count == 1 and self._temperature == 0:
+            (text,) = going
+            allowed = allowed_by(self._rules, text.tokens, self._tokenizer.n_vocab)
+            return Feed((text.tokens[-1],), allowed=allowed)
         sources = [text.slot for text in going] if self._steps > 1 else list(range(len(going)))
         places = placed(sources)
         for text, place in zip(going, places, strict=True):

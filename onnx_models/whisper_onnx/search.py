@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .needs import Feed
+from .needs import Chosen, Feed
 from .options import TranscribeOptions
 from .ranking import Candidate, likeliest
 from .rules import Rule
@@ -113,6 +113,10 @@ class WindowSearch(ABC):
     @abstractmethod
     def advance(self, logits: Logits) -> Feed | None:
         """Takes a row for each token fed, (n, n_vocab), and answers with the next tokens; None at the end."""
+
+    def chosen(self, choice: Chosen) -> Feed | None:
+        """The same where the device has chosen what follows, as the last Feed `allowed` it to."""
+        raise NotImplementedError("this search asks for logits")
 
     @abstractmethod
     def candidates(self) -> list[Candidate]:

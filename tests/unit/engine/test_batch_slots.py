@@ -113,7 +113,7 @@ def child(model: WhisperModel, say: Say, name: str) -> Needs[int]:
 
     tokenizer = model.tokenizer("en", "transcribe")
     yield Slot()
-    yield Encode(LogMel(say(name), model.dims.n_mels).window(0, 3000))
+    yield Encode(LogMel(say(name), model.dims.n_mels).at(0, 3000))
     logits = yield Prompt(tokenizer.sot_sequence, rows=(2,))
     yield Release()
     return int(logits[0].argmax())
