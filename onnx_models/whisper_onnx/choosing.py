@@ -64,8 +64,7 @@ class DeviceChooser:
             binding.bind_output(name, "cpu", 0, values.dtype.type, values.shape, values.ctypes.data)
         self._session.run_with_iobinding(binding)
         return [
-            Chosen(token, logprob)
-            for token, logprob in zip(tokens.tolist(), logprobs.tolist(), strict=True)
+            Chosen(token, logprob) for token, logprob in zip(tokens.tolist(), logprobs.tolist(), strict=True)
         ]
 
     def _know(self, wanted: Iterable[Banned]) -> None:

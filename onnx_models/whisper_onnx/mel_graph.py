@@ -42,9 +42,7 @@ def mel_graph(n_mels: int) -> bytes:
         return name
 
     def part(x: str, axis: int, start: int, stop: int) -> str:
-        bounds = [
-            constant(f"int_{value}", np.array([value], np.int64)) for value in (start, stop, axis)
-        ]
+        bounds = [constant(f"int_{value}", np.array([value], np.int64)) for value in (start, stop, axis)]
         return node("Slice", x, *bounds)
 
     whole = part("samples", 1, 0, (N_FRAMES + 1) * HOP_LENGTH)

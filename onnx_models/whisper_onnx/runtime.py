@@ -29,8 +29,8 @@ from .bundle import Bundle, GraphBytes
 from .caches import Cache, DeviceCopier, HostCopier, cache_shapes, stretches
 from .choosing import DeviceChooser
 from .cores import physical_cores
-from .dims import N_FRAMES
 from .device_mel import MelMaker
+from .dims import N_FRAMES
 from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError, SlotError
 from .features import MelWindow
 from .heap import large_blocks_given_back
@@ -262,7 +262,7 @@ class Runtime:
         flat = (np.arange(count)[:, np.newaxis] * length + rows).reshape(-1)
         logits = self._decode(binding, ids, np.zeros(count, dtype=np.int64), flat)
         self._held.appended(slots, ids.tolist())
-        return logits.reshape(count, len(rows), -1)
+        return logits.reshape(count, len(rows), self.dims.n_vocab)
 
     def step(self, slots: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
         """Appends one token to each of these slots, in one run; the logits after it, (len(slots), n_vocab)
@@ -276,9 +276,7 @@ class Runtime:
         self._append(slots, tokens, ("cpu", logits.ctypes.data))
         return logits
 
-    def choose(
-        self, slots: Sequence[int], tokens: Sequence[int], allowed: Sequence[Allowed]
-    ) -> list[Chosen]:
+    def choose(self, slots: Sequence[int], tokens: Sequence[int], allowed: Sequence[Allowed]) -> list[Chosen]:
         """`step`, and for each slot the likeliest token of those `allowed`, chosen on the device.
 
         Raises as `step`.

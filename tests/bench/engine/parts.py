@@ -33,7 +33,7 @@ _CLOCKED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
             ("whisper_onnx.runtime", "Runtime.encode"),
             ("whisper.model", "AudioEncoder.forward"),
         ),
-        "prompt": (("whisper_onnx.runtime", "Runtime.prompt"),),
+        "prompt": (("whisper_onnx.runtime", "Runtime.prompt_together"),),
         "step": (("whisper_onnx.runtime", "Runtime.step"),),
         "decoder": (
             ("faster_whisper.transcribe", "WhisperModel.generate_with_fallback"),

@@ -133,7 +133,7 @@ def test_an_error_that_nobody_listens_for_comes_out_of_the_step(model: WhisperMo
     assert batcher.step() is False
 
 
-@pytest.mark.parametrize("operation", ["encode", "prompt", "step"])
+@pytest.mark.parametrize("operation", ["encode", "prompt_together", "step"])
 def test_a_failing_run_of_the_model_ends_its_tasks_and_the_next_ones_work(
     model: WhisperModel, say: Say, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
