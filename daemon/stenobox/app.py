@@ -42,7 +42,9 @@ from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
 from stenobox.web.headers import add_security_headers
 from stenobox.web.middleware import gate, mark_started, observe, render_problems
-from stenobox.web.routes import add_routes
+from stenobox.web.openapi import document
+from stenobox.web.operations import OPERATIONS
+from stenobox.web.routes import ROUTES, add_routes
 from stenobox.web.site import Site
 from stenobox.web.streams import OpenStreams
 from stenobox.worker import Worker
@@ -69,6 +71,7 @@ def build(settings: Settings) -> web.Application:
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.extend([_data, _parts, _background])
     app[keys.SETTINGS] = settings
+    app[keys.OPENAPI] = document(ROUTES, OPERATIONS)
     app[LAYOUT] = Layout(settings.data)
     app[WATCHDOG] = Watchdog(os.environ, lambda: app[WORKER].status.alive)
     add_routes(app)

@@ -4,8 +4,8 @@ The decoder's fused operators never give their attention weights away, so these 
 the queries of a run over a finished text and the keys that the slot's cross-attention cache holds. The graph
 has no weights of its own. Shapes as in graph.py; P positions of the audio are looked at.
 
-`cross_query_i` [1, S, D] of the decoder and `cross_k_i` of the cache, shaped as in graph.py, for each layer i that has
-alignment heads; `positions` [1] int64, P
+`cross_query_i` [1, S, D] of the decoder and `cross_k_i` of the cache, shaped as in graph.py, for each layer i
+that has alignment heads; `positions` [1] int64, P
     -> `attention` [heads, S, P] float32: in the order of `heads`, each row's sum is 1
 An int8 cache comes with `cross_k_scale_i` [1, 1, D] float32, the value of one step in each channel.
 """

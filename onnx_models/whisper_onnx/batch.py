@@ -13,7 +13,7 @@ whatever else is running.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,12 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batched import transcribing_batched
-from .errors import OptionsError, OutOfMemory, SlotError
-from .features import Float32Array, MelWindow
-from .narrowing import Narrowing
+from .errors import OptionsError, SlotError
+from .features import MelWindow
 from .needs import (
     Align,
-    Chosen,
     Encode,
     Feed,
     Fork,
@@ -43,7 +41,7 @@ from .needs import (
 )
 from .options import TranscribeOptions
 from .recording import transcribing
-from .rules import Allowed
+from .runs import Outcome, Runs
 
 if TYPE_CHECKING:
     from .model import WhisperModel
@@ -51,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Batcher", "Progress", "Task"]
 
 Told = TypeVar("Told")
-# Answers by slot, and the errors of slots for which the memory did not suffice.
-_Outcome = tuple[dict[int, Any], dict[int, OutOfMemory]]
 
 _SCANS_PER_STEP: Final = 4  # pieces of first passes done between two runs of the decoder, about 5 ms each
 
@@ -121,7 +117,7 @@ class Batcher:
         self._live: dict[Task, _Strand] = {}
         self._slots = slots
         self._free = list(range(slots))
-        self._encodes, self._prompts, self._steps = (Narrowing(slots) for _ in range(3))
+        self._runs = Runs(model.runtime, slots)
         # Each live strand is in exactly one of these, by what it needs, or waits for its children.
         self._scanning: deque[_Strand] = deque()
         self._waiting: dict[Task, deque[_Strand]] = {}  # for slots; the task whose turn is next comes first
@@ -206,12 +202,12 @@ class Batcher:
         while self._encoding or self._prompting:
             if self._encoding:
                 batch, self._encoding = self._encoding, {}
-                self._run(batch, self._encode)
+                self._run(batch, self._runs.encode)
             else:
                 prompts, self._prompting = self._prompting, {}
-                self._run(prompts, self._prompt)
+                self._run(prompts, self._runs.prompt)
 
-    def _run(self, batch: Mapping[_Strand, Any], run: Callable[[list[int], list[Any]], _Outcome]) -> None:
+    def _run(self, batch: Mapping[_Strand, Any], run: Callable[[list[int], list[Any]], Outcome]) -> None:
         """Does for the first slot of each strand what it needs, together, and resumes the strands."""
         slots = [strand.slots[0] for strand in batch]
         try:
@@ -225,46 +221,6 @@ class Batcher:
             else:
                 self._resume(strand, answers.get(slot))
 
-    def _encode(self, slots: list[int], windows: list[MelWindow]) -> _Outcome:
-        """Windows into slots; there is nothing to answer."""
-
-        def encode(some: list[int]) -> None:
-            self._runtime.listen([slots[index] for index in some], [windows[index] for index in some])
-
-        return {}, self._encodes.run(slots, encode)
-
-    def _prompt(self, slots: list[int], prompts: list[Prompt]) -> _Outcome:
-        """The logits that each prompt asks for; neighbours whose prompts are alike in size go together."""
-        answers: dict[int, Any] = {}
-
-        def prompt(some: list[int]) -> None:
-            for piece in self._alike(slots, prompts, some):
-                rows = prompts[piece[0]].rows
-                tokens = [prompts[index].tokens for index in piece]
-                found = self._runtime.prompt_together([slots[i] for i in piece], tokens, rows=rows)
-                answers.update(zip((slots[index] for index in piece), found, strict=True))
-
-        return answers, self._prompts.run(slots, prompt)
-
-    def _alike(
-        self, slots: Sequence[int], prompts: Sequence[Prompt], some: Iterable[int]
-    ) -> Iterator[list[int]]:
-        """Indices in pieces that one run can prompt."""
-        piece: list[int] = []
-        for index in sorted(some, key=slots.__getitem__):
-            if piece:
-                one, last = prompts[piece[0]], slots[piece[-1]]
-                sizes = len(one.tokens), tuple(one.rows)
-                if (
-                    len(piece) == self._runtime.together
-                    or slots[index] != last + 1
-                    or sizes != (len(prompts[index].tokens), tuple(prompts[index].rows))
-                ):
-                    yield piece
-                    piece = []
-            piece.append(index)
-        yield piece
-
     def _decode(self) -> None:
         """Feeds every slot in use its token and hands on the logits that follow, or the device's choices."""
         if not self._feeding:
@@ -275,10 +231,11 @@ class Batcher:
         allowed = [feed.allowed for feed in batch.values() if feed.allowed is not None]
         choosing = self._runtime.chooses and len(allowed) == len(batch)
         try:
+            answers: Any
             if choosing:
-                answers, failed = self._choose(slots, tokens, allowed)
+                answers, failed = self._runs.choose(slots, tokens, allowed)
             else:
-                answers, failed = self._step(slots, tokens)
+                answers, failed = self._runs.step(slots, tokens)
         except Exception as error:
             self._fail(batch, error)
             return
@@ -290,36 +247,6 @@ class Batcher:
             else:
                 self._resume(strand, answers[first] if choosing else answers[first:last])
             first = last
-
-    def _choose(
-        self, slots: list[int], tokens: list[int], allowed: list[Allowed]
-    ) -> tuple[list[Chosen | None], dict[int, OutOfMemory]]:
-        """A token into each slot: what the device chose, and the error of each slot short of memory."""
-        chosen: list[Chosen | None] = [None] * len(slots)
-
-        def choose(some: list[int]) -> None:
-            found = self._runtime.choose(*([values[i] for i in some] for values in (slots, tokens, allowed)))
-            for index, choice in zip(some, found, strict=True):
-                chosen[index] = choice
-
-        return chosen, self._steps.run(slots, choose)
-
-    def _step(self, slots: list[int], tokens: list[int]) -> tuple[Float32Array, dict[int, OutOfMemory]]:
-        """A token into each slot: the logits, and the error of each slot that has none for want of memory."""
-        rows = np.empty((0, 0), np.float32)
-
-        def step(some: list[int]) -> None:
-            nonlocal rows
-            found = self._runtime.step([slots[index] for index in some], [tokens[index] for index in some])
-            if len(some) == len(slots):
-                rows = found
-                return
-            if not len(rows):
-                rows = np.zeros((len(slots), found.shape[1]), np.float32)
-            rows[some] = found
-
-        failed = self._steps.run(slots, step)
-        return rows, failed
 
     def _resume(self, strand: _Strand, answer: Any = None) -> None:
         """Answers a strand's need and those that follow, until one has to wait or the strand ends."""

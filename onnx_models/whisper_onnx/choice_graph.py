@@ -8,8 +8,6 @@ do in numpy, the timestamps' weighing against the text included. R texts, V toke
 `logits` [R, V] float32; `banned` [M, V] float32, NOTHING where a token is banned and 0 elsewhere; `bounds`
 [R, 5] int32: row of `banned`, first text, first that is a timestamp, first timestamp, last timestamp
     -> `token` [R] int64, the lowest id of equals; `logprob` [R] float32, of the token among those allowed
-
-In opset 17, for which CUDA has a kernel of every operator used; of ReduceMax it has none in opset 20.
 """
 
 from __future__ import annotations
@@ -17,72 +15,48 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
+
+from .small_graph import SmallGraph
 
 __all__ = ["BOUNDS", "NOTHING", "choice_graph"]
 
 # Stands for minus infinity: sums of exponentials over nothing but these are still numbers, and not NaN.
 NOTHING: Final = -1e30
 BOUNDS: Final = 5  # columns of `bounds`
-_OPSET: Final = 17
-_IR_VERSION: Final = 8
 
 
 def choice_graph(n_vocab: int) -> bytes:
     """The serialised graph for a vocabulary of this size; see the module's docstring."""
-    nodes: list[onnx.NodeProto] = []
-
-    def node(operator: str, *inputs: str, output: str = "", **attributes: object) -> str:
-        name = output or f"choice/{operator}_{len(nodes)}"
-        nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name
-
+    g = SmallGraph("choice")
+    logits = g.input("logits", TensorProto.FLOAT, ["R", n_vocab])
+    banned = g.input("banned", TensorProto.FLOAT, ["M", n_vocab])
+    bounds = g.input("bounds", TensorProto.INT32, ["R", BOUNDS])
+    ids = g.constant("ids", np.arange(n_vocab, dtype=np.int32)[np.newaxis])
+    nothing = g.constant("nothing", np.array(NOTHING, np.float32))
     mask, first_text, begin, first, last = (
-        node("Gather", "bounds", f"column_{column}", axis=1) for column in range(BOUNDS)
+        g.node("Gather", bounds, g.ints(column), axis=1) for column in range(BOUNDS)
     )
-    rows = node("Squeeze", mask, "axis_1")
-    masked = node("Add", "logits", node("Gather", "banned", rows, axis=0))
-    is_text = node("And", node("GreaterOrEqual", "ids", first_text), node("Less", "ids", begin))
-    is_time = node("And", node("GreaterOrEqual", "ids", first), node("LessOrEqual", "ids", last))
-    text = node("Where", is_text, masked, "nothing")
-    times = node("Where", is_time, masked, "nothing")
+    masked = g.node("Add", logits, g.node("Gather", banned, g.node("Squeeze", mask, g.ints(1)), axis=0))
+    is_text = g.node("And", g.node("GreaterOrEqual", ids, first_text), g.node("Less", ids, begin))
+    is_time = g.node("And", g.node("GreaterOrEqual", ids, first), g.node("LessOrEqual", ids, last))
+    text = g.node("Where", is_text, masked, nothing)
+    times = g.node("Where", is_time, masked, nothing)
+
+    def largest(x: str) -> str:
+        return g.node("ReduceMax", x, axes=[1], keepdims=1)
 
     def log_sum_exp(x: str, top: str) -> str:
-        """log(sum(exp(x))) of each row, [R, 1]."""
-        scaled = node("Exp", node("Sub", x, top))
-        return node("Add", node("Log", node("ReduceSum", scaled, "axis_1", keepdims=1)), top)
+        """log(sum(exp(x))) of each row, [R, 1]; `top`: its largest."""
+        scaled = g.node("Exp", g.node("Sub", x, top))
+        return g.node("Add", g.node("Log", g.node("ReduceSum", scaled, g.ints(1), keepdims=1)), top)
 
-    best_text = node("ReduceMax", text, axes=[1], keepdims=1)
-    all_times = log_sum_exp(times, node("ReduceMax", times, axes=[1], keepdims=1))
     # If the timestamps together are likelier than the likeliest single other token, one of them is taken.
-    left = node("Where", node("Greater", all_times, best_text), times, node("Max", text, times))
-    top = node("ReduceMax", left, axes=[1], keepdims=1)
-    node("ArgMax", left, output="token", axis=1, keepdims=0)
-    node("Squeeze", node("Sub", top, log_sum_exp(left, top)), "axis_1", output="logprob")
-
-    constants = {
-        "ids": np.arange(n_vocab, dtype=np.int32)[np.newaxis],
-        "nothing": np.array(NOTHING, np.float32),
-        "axis_1": np.array([1], np.int64),
-        **{f"column_{column}": np.array([column], np.int64) for column in range(BOUNDS)},
-    }
-    graph = helper.make_graph(
-        nodes,
-        "choice",
-        [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["R", n_vocab]),
-            helper.make_tensor_value_info("banned", TensorProto.FLOAT, ["M", n_vocab]),
-            helper.make_tensor_value_info("bounds", TensorProto.INT32, ["R", BOUNDS]),
-        ],
-        [
-            helper.make_tensor_value_info("token", TensorProto.INT64, ["R"]),
-            helper.make_tensor_value_info("logprob", TensorProto.FLOAT, ["R"]),
-        ],
-        [numpy_helper.from_array(values, name) for name, values in constants.items()],
-    )
-    opset = [helper.make_opsetid("", _OPSET)]
-    serialised: bytes = helper.make_model(
-        graph, opset_imports=opset, ir_version=_IR_VERSION
-    ).SerializeToString()
-    return serialised
+    all_times = log_sum_exp(times, largest(times))
+    left = g.node("Where", g.node("Greater", all_times, largest(text)), times, g.node("Max", text, times))
+    top = largest(left)
+    g.node("ArgMax", left, output="token", axis=1, keepdims=0)
+    g.node("Squeeze", g.node("Sub", top, log_sum_exp(left, top)), g.ints(1), output="logprob")
+    g.output("token", TensorProto.INT64, ["R"])
+    g.output("logprob", TensorProto.FLOAT, ["R"])
+    return g.serialised()

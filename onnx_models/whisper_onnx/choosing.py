@@ -19,20 +19,24 @@ _MOST: Final = 16  # sets of banned tokens in the table: 3 MB. Recordings with t
 
 
 class DeviceChooser:
-    """Takes the likeliest of the tokens allowed in each row of logits, without bringing the logits to the host."""
+    """Takes the likeliest token allowed in each row of logits, without bringing the logits to the host."""
 
     def __init__(
         self,
-        n_vocab: int,
+        logits: Any,
         device: str,
         *,
         load: Callable[[GraphBytes], Session],
         place: Callable[[NDArray[Any], str], Any],
     ) -> None:
-        """`load`: starts a session on the device; `place`: gives an array's value on it."""
+        """`logits`: OrtValue of (most rows, n_vocab) float32 on the device.
+
+        `load`: starts a session on the device; `place`: gives an array's value on it.
+        """
         from .choice_graph import BOUNDS, NOTHING, choice_graph  # noqa: PLC0415  # imports onnx
 
-        self._n_vocab = n_vocab
+        self._logits = logits
+        self._n_vocab = n_vocab = int(logits.shape()[1])
         self._device = device
         self._place = place
         self._session = load(GraphBytes(choice_graph(n_vocab)))
@@ -40,8 +44,13 @@ class DeviceChooser:
         self._rows: dict[Banned, int] = {}  # sets of banned tokens by their row in the table
         self._table: Any = None  # [_MOST, n_vocab] on the device
 
-    def choose(self, address: int, allowed: Sequence[Allowed]) -> list[Chosen]:
-        """The choice for each row of the logits at `address`, (len(allowed), n_vocab) float32 on the device.
+    @property
+    def logits(self) -> tuple[str, int]:
+        """Where it looks for them: device and address."""
+        return self._device, self._logits.data_ptr()
+
+    def choose(self, allowed: Sequence[Allowed]) -> list[Chosen]:
+        """The choice for each of the first len(allowed) rows of the logits.
 
         Raises OutOfMemory when that runs out.
         """
@@ -55,8 +64,8 @@ class DeviceChooser:
             dtype=np.int32,
         )
         binding = self._session.io_binding()
-        logits = (self._device, 0, np.float32, (count, self._n_vocab), address)
-        binding.bind_input("logits", *logits)
+        device, address = self.logits
+        binding.bind_input("logits", device, 0, np.float32, (count, self._n_vocab), address)
         binding.bind_ortvalue_input("banned", self._table)
         binding.bind_cpu_input("bounds", bounds)
         tokens, logprobs = np.empty(count, np.int64), np.empty(count, np.float32)

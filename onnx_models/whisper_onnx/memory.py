@@ -9,8 +9,11 @@ computed number (4, on CUDA 2):
               for what is packed anew; on CUDA 1.2 x the files
     loading   the files of the largest graph, which are in memory while its session starts
     caches    2 L x slots x D x (T x I + A x J), J being I, or 1 where the target is int8
-    encoder   1.5 x windows x 24 A x D x I, one window at a time on the CPU and up to 8 on CUDA
-    decoder   1.5 x (T x (24 D + H (A + T)) x I for a prompt, 8 slots V for logits)
+    encoder   1.5 x windows x 24 A x D x I, `providers.TOGETHER` windows at a time; on CUDA, where the log-mel
+              is made too, 12,000 (400 + 1206 + 6 mel bins) bytes more for each, 3000 frames of 400 samples
+    decoder   1.5 x (T x (24 D + H (A + T)) x I for a prompt, 8 slots V for logits); on CUDA, where prompts
+              run together without a matrix of scores and tokens are chosen, windows x T x 24 D x I and
+              (40 slots + 64) V
     overhead  the runtime itself: 40 MiB, on CUDA 768 MiB
 
 1.2 and 1.5 are what onnxruntime's allocators hold beyond what is in use. A process holds overhead + weights +
@@ -28,8 +31,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from .bundle import Bundle
+from .dims import N_FFT, N_FRAMES
 from .errors import MemoryPlanError
 from .manifest import TARGETS
+from .providers import TOGETHER
 
 __all__ = ["MemoryPlan", "available", "check_fits", "is_out_of_memory", "plan", "planned"]
 
@@ -37,7 +42,8 @@ _MIB: Final = 1 << 20
 _OVERHEAD: Final = {"cpu": 40 * _MIB, "cuda": 768 * _MIB}
 _HELD: Final = 1.2
 _ARENA: Final = 1.5
-_ENCODED_TOGETHER: Final = {"cpu": 1, "cuda": 8}
+_FRAME_BYTES: Final = 4  # of a number of the log-mel's, float32
+_BANNED_BYTES: Final = 64  # for each token: choosing.py's table has 16 rows of float32
 
 # What onnxruntime 1.32 and CUDA say when memory runs out: bfc_arena.cc, the C++ library, cudaMalloc, cuBLAS
 # and cuDNN. onnxruntime has no exception type or code of its own for it.
@@ -79,7 +85,8 @@ def planned(bundle: Bundle, slots: int) -> MemoryPlan:
     d, target = bundle.dims, TARGETS[bundle.target]
     files = {role: bundle.size(role) for role in bundle.graphs}
     number = 4 if target.provider == "cpu" else 2
-    windows = min(slots, _ENCODED_TOGETHER[target.provider])
+    on_gpu = target.provider == "cuda"
+    windows = min(slots, TOGETHER[target.provider])
     audio_number = 1 if target.compute == "int8" else number
     position = d.n_text_ctx * number + d.n_audio_ctx * audio_number
     weights, held = sum(files.values()), _HELD
@@ -88,14 +95,17 @@ def planned(bundle: Bundle, slots: int) -> MemoryPlan:
         weights = 4 * d.parameters + stored * d.n_vocab * d.n_text_state
     elif target.compute == "int8":
         held = 2.0
-    prompt = d.n_text_ctx * (24 * d.n_text_state + d.n_text_head * (d.n_audio_ctx + d.n_text_ctx)) * number
+    scores = 0 if on_gpu else d.n_text_head * (d.n_audio_ctx + d.n_text_ctx)
+    prompt = (windows if on_gpu else 1) * d.n_text_ctx * (24 * d.n_text_state + scores) * number
+    logits = (40 * slots + _BANNED_BYTES if on_gpu else 8 * slots) * d.n_vocab
+    mel = _FRAME_BYTES * N_FRAMES * (N_FFT + 3 * (N_FFT + 2) + 6 * d.n_mels) if on_gpu else 0
     return MemoryPlan(
         overhead=_OVERHEAD[target.provider],
         weights=round(held * weights),
         loading=max(files.values()),
         caches=2 * d.n_text_layer * slots * d.n_text_state * position,
-        encoder=round(_ARENA * windows * 24 * d.n_audio_ctx * d.n_audio_state * number),
-        decoder=round(_ARENA * (prompt + 8 * slots * d.n_vocab)),
+        encoder=round(_ARENA * windows * (24 * d.n_audio_ctx * d.n_audio_state * number + mel)),
+        decoder=round(_ARENA * (prompt + logits)),
     )
 
 

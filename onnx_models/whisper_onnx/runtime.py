@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,13 @@ from numpy.typing import NDArray
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
+from .aligner import Aligner
+from .arguments import checked_mel, checked_rows, checked_tokens
 from .bundle import Bundle, GraphBytes
 from .caches import Cache, DeviceCopier, HostCopier, cache_shapes, stretches
 from .choosing import DeviceChooser
 from .cores import physical_cores
+from .decoder import Decoder
 from .device_mel import MelMaker
 from .dims import N_FRAMES
 from .errors import BundleError, ContextFullError, OutOfMemory, ProviderError, SlotError
@@ -38,25 +41,11 @@ from .held import Copy, Held
 from .manifest import TARGETS
 from .memory import check_fits, is_out_of_memory
 from .needs import Chosen
+from .providers import DEVICES, INSTALL, OPTIONS, PROVIDERS, TOGETHER, check_provider
 from .rules import Allowed
 from .session import LESS, Session
 
 __all__ = ["Graph", "Runtime", "installation", "load_graph"]
-
-_PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_INSTALL: Final = {
-    "cpu": "install the package onnxruntime (`pip install stenobox[cpu]`)",
-    "cuda": "install the NVIDIA driver, and onnxruntime-gpu with NVIDIA's libraries "
-    "(`pip install stenobox[gpu]` without the cpu extra)",
-}
-_DEVICES: Final = {"cpu": "cpu", "cuda": "cuda"}  # as onnxruntime calls where the memory is
-_PROVIDER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "CUDAExecutionProvider": {
-        "arena_extend_strategy": "kSameAsRequested",  # not in powers of two: memory is planned
-        "use_tf32": "0",  # of what computes in float32, the log-mel, 10 bits would not be enough
-    }
-}
-_TOGETHER: Final = {"cpu": 1, "cuda": 16}  # windows encoded or prompted in a run: only memory, on the CPU
 
 
 class Runtime:
@@ -83,30 +72,26 @@ class Runtime:
         self.dims = bundle.dims
         self.slots = slots
         self.provider = provider
-        self._device = _DEVICES.get(provider, "")
+        self._device = DEVICES.get(provider, "")
         compute = TARGETS[bundle.target].compute
-        self._int8 = compute == "int8"  # then the audio's cache is, too
-        self._cache_shapes = cache_shapes(self.dims, slots, compute)
         self.threads = threads or physical_cores()
-        _check_provider(bundle, provider)
+        check_provider(bundle, provider, ort.get_available_providers())
         check_fits(bundle, provider, slots)
         self._alignment_graph = bundle.read_graph("alignment")  # small; whether it is sound is told now
         with large_blocks_given_back():
             # The decoder first: while a session starts, its weights are in memory twice.
-            self._decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
+            decoder = _session(bundle.read_graph("decoder"), provider, self.threads, bundle.name)
             self._encoder = _session(bundle.read_graph("encoder"), provider, self.threads, bundle.name)
-        self._check_graphs()
+        shapes = cache_shapes(self.dims, slots, compute)
+        self._check_graphs(decoder, shapes)
         self._caches = {
-            name: Cache(shape, self._decoder.dtype(name), self._device, _placed)
-            for name, shape in self._cache_shapes.items()
+            name: Cache(shape, decoder.dtype(name), self._device, _placed) for name, shape in shapes.items()
         }
-        self._bindings: dict[tuple[int, int], Any] = {}
-        self._alignment: Session | None = (
-            None  # session, made by the first `align`: not everyone wants times of words
-        )
+        # An int8 target's cache of the audio is int8 too, and passes through the graph.
+        self._decoder = Decoder(decoder, self._caches, self.dims.n_vocab, int8=compute == "int8")
+        self._aligner: Aligner | None = None  # made by the first `align`: not everyone wants times of words
         self._mel_maker: MelMaker | None = None  # made by the first `listen`
         self._chooser: DeviceChooser | None = None  # made by the first `choose`
-        self._logits: Any = None  # where it finds them
         self._held = Held(slots, self.dims.n_text_ctx)
         self._copiers = {kind: self._copier(kind) for kind in ("self", "cross")}
 
@@ -116,7 +101,7 @@ class Runtime:
         `mel`: (n, n_mels, 3000) float32, the window of each slot. Raises SlotError for a slot that does not
         exist or is named twice, ValueError for a wrong shape.
         """
-        mel = self._checked_mel(mel, len(slots))
+        mel = checked_mel(mel, len(slots), self.dims)
         self._encode(slots, lambda binding, some: binding.bind_cpu_input("mel", mel[some]))
 
     def listen(self, slots: Sequence[int], windows: Sequence[MelWindow]) -> None:
@@ -135,7 +120,7 @@ class Runtime:
         self._encode(slots, lambda binding, some: maker.bind(binding, "mel", windows[some]))
 
     def _encode(self, slots: Sequence[int], bind: Callable[[Any, slice], None]) -> None:
-        """Encodes into slots; `bind` binds the log-mel of some of the windows, by their place among `slots`."""
+        """Encodes into slots; `bind` binds the log-mel of some windows, by their place among `slots`."""
         self._held.check(slots)
         self._held.clear(slots, audio=True)  # stays so if the run fails: the caches are then undefined
         for start, stop in stretches(slots, self.together):
@@ -147,6 +132,10 @@ class Runtime:
                     cache.bind_output(binding, name, lo, hi)
             self._encoder.run_with_iobinding(binding)
         self._held.encoded(slots)
+
+    def _allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> Any:
+        """Memory on the device, as it comes."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._device, 0)
 
     def _small_session(self, graph: GraphBytes) -> Session:
         """A graph that is made at run time and works beside the model's."""
@@ -161,7 +150,7 @@ class Runtime:
 
     def encoder_output(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """The encoder's last hidden state of (n, n_mels, 3000) windows, (n, 1500, state); fills no slot."""
-        mel = self._checked_mel(mel, len(mel))
+        mel = checked_mel(mel, len(mel), self.dims)
         (output,) = self._encoder.run(["encoder_output"], {"mel": mel})
         return np.asarray(output, dtype=np.float32)
 
@@ -173,7 +162,7 @@ class Runtime:
     @property
     def together(self) -> int:
         """How many windows it is worth encoding or prompting in one run."""
-        return min(self.slots, _TOGETHER[self.provider])
+        return min(self.slots, TOGETHER[self.provider])
 
     def prompt(
         self, slot: int, tokens: Sequence[int], *, rows: Sequence[int] | None = None
@@ -187,7 +176,8 @@ class Runtime:
         tokens or a bad token.
         """
         wanted = range(len(tokens)) if rows is None else rows
-        return self.prompt_together([slot], [tokens], rows=wanted)[0]
+        logits: NDArray[np.float32] = self.prompt_together([slot], [tokens], rows=wanted)[0]
+        return logits
 
     def prompt_together(
         self, slots: Sequence[int], tokens: Sequence[Sequence[int]], *, rows: Sequence[int]
@@ -203,8 +193,8 @@ class Runtime:
             raise SlotError(f"slots that are prompted together count up by one, not {list(slots)}")
         if len({len(some) for some in tokens}) != 1 or len(tokens) != len(slots):
             raise ValueError("each of the slots needs tokens, and as many as the others")
-        ids = np.stack([self._checked_tokens(some) for some in tokens])
-        return self._restart(slots, ids, np.asarray(rows, dtype=np.int64), self._binding(lo, hi))
+        ids = np.stack([checked_tokens(some, self.dims) for some in tokens])
+        return self._restart(slots, ids, rows, self._decoder.binding(lo, hi))
 
     def align(
         self, slot: int, tokens: Sequence[int], *, positions: int, rows: Sequence[int]
@@ -220,30 +210,18 @@ class Runtime:
         if not 0 <= positions <= self.dims.n_audio_ctx:
             raise ValueError(f"positions must be from 0 to {self.dims.n_audio_ctx}")
         self._held.check([slot])
-        ids = self._checked_tokens(tokens)
-        if self._alignment is None:
-            self._alignment = _session(self._alignment_graph, self.provider, self.threads, self.bundle.name)
-        decoding = self._new_binding(slot, slot + 1)
-        aligning = self._alignment.io_binding()
-        for name in (value.name for value in self._alignment.get_inputs()):
-            if name.startswith("cross_query_"):
-                shape, dtype = (1, len(ids), self.dims.n_text_state), self._alignment.dtype(name)
-                query = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._device, 0)
-                decoding.bind_ortvalue_output(name, query)
-                aligning.bind_ortvalue_input(name, query)
-            elif name in self._caches:
-                self._caches[name].bind_input(aligning, name, slot, slot + 1)
-        logits = self._restart([slot], ids[np.newaxis], np.asarray(rows, dtype=np.int64), decoding)[0]
-        heads = len(self.bundle.alignment_heads)
-        attention = np.zeros((heads, len(ids), positions), dtype=np.float32)
-        if positions:
-            aligning.bind_cpu_input("positions", np.array([positions]))
-            aligning.bind_output("attention", "cpu", 0, np.float32, attention.shape, attention.ctypes.data)
-            self._alignment.run_with_iobinding(aligning)
-        return attention, logits
+        ids = checked_tokens(tokens, self.dims)
+        if self._aligner is None:
+            graph, heads = self._alignment_graph, len(self.bundle.alignment_heads)
+            session = _session(graph, self.provider, self.threads, self.bundle.name)
+            self._aligner = Aligner(session, self._caches, heads, self.dims.n_text_state, self._allocate)
+        decoding = self._decoder.new_binding(slot, slot + 1)
+        aligning = self._aligner.bind(decoding, slot, len(ids))
+        logits = self._restart([slot], ids[np.newaxis], rows, decoding)[0]
+        return self._aligner.attention(aligning, len(ids), positions), logits
 
     def _restart(
-        self, slots: Sequence[int], ids: NDArray[np.int64], rows: NDArray[np.int64], binding: Any
+        self, slots: Sequence[int], ids: NDArray[np.int64], rows: Sequence[int], binding: Any
     ) -> NDArray[np.float32]:
         """Replaces the text of `slots`, which are bound, by `ids` (slots, S); as `prompt_together`."""
         count, length = ids.shape
@@ -256,11 +234,10 @@ class Runtime:
             )
         for slot in slots:
             self._held.check_audio(slot)
-        if len(rows) and (rows.min() < 0 or rows.max() >= length):
-            raise ValueError(f"rows must be positions from 0 to {length - 1}")
+        wanted = checked_rows(rows, length)
         self._held.clear(slots)  # stays so if the run fails: the cache is then undefined
-        flat = (np.arange(count)[:, np.newaxis] * length + rows).reshape(-1)
-        logits = self._decode(binding, ids, np.zeros(count, dtype=np.int64), flat)
+        flat = (np.arange(count)[:, np.newaxis] * length + wanted).reshape(-1)
+        logits = self._decoder.logits(binding, ids, np.zeros(count, dtype=np.int64), flat)
         self._held.appended(slots, ids.tolist())
         return logits.reshape(count, len(rows), self.dims.n_vocab)
 
@@ -284,20 +261,15 @@ class Runtime:
         if len(allowed) != len(slots):
             raise ValueError(f"{len(slots)} slots need as many sets of allowed tokens, got {len(allowed)}")
         if self._chooser is None:
-            self._chooser = DeviceChooser(
-                self.dims.n_vocab, self._device, load=self._small_session, place=_placed
-            )
-            self._logits = ort.OrtValue.ortvalue_from_shape_and_type(
-                (self.slots, self.dims.n_vocab), np.float32, self._device, 0
-            )
-        address = self._logits.data_ptr()
-        self._append(slots, tokens, (self._device, address))
-        return self._chooser.choose(address, allowed)
+            logits = self._allocate((self.slots, self.dims.n_vocab), np.float32)
+            self._chooser = DeviceChooser(logits, self._device, load=self._small_session, place=_placed)
+        self._append(slots, tokens, self._chooser.logits)
+        return self._chooser.choose(allowed)
 
     def _append(self, slots: Sequence[int], tokens: Sequence[int], logits: tuple[str, int]) -> None:
         """Appends a token to each slot; the logits after it go to `logits`, a device and an address."""
         self._held.check(slots)
-        ids = self._checked_tokens(tokens)
+        ids = checked_tokens(tokens, self.dims)
         if len(ids) != len(slots):
             raise ValueError(f"{len(slots)} slots need as many tokens, got {len(ids)}")
         self._held.check_room(slots)
@@ -306,7 +278,7 @@ class Runtime:
         all_ids = np.zeros((hi - lo, 1), dtype=np.int64)
         all_ids[rows, 0] = ids
         past = np.minimum(self._held.lengths(lo, hi), self.dims.n_text_ctx - 1)
-        self._run_decoder(self._binding(lo, hi), all_ids, past, rows, logits)
+        self._decoder.run(self._decoder.binding(lo, hi), all_ids, past, rows, logits)
         self._held.appended(slots, ids[:, np.newaxis].tolist())
 
     def fork(self, source: int, slots: Sequence[int]) -> None:
@@ -342,71 +314,15 @@ class Runtime:
                 self._copiers[kind].copy(copy)
         self._held.copied(copies)
 
-    def _decode(
-        self, binding: Any, tokens: NDArray[np.int64], past: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """The logits of `rows`, (len(rows), n_vocab); see `_run_decoder`."""
-        logits = np.empty((len(rows), self.dims.n_vocab), dtype=np.float32)
-        self._run_decoder(binding, tokens, past, rows, ("cpu", logits.ctypes.data))
-        return logits
-
-    def _run_decoder(
-        self,
-        binding: Any,
-        tokens: NDArray[np.int64],
-        past: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        logits: tuple[str, int],
-    ) -> None:
-        """Runs the slots bound. `tokens`: (slots, S); `past`: length of each slot; logits of `rows`."""
-        new = tokens.shape[1]
-        binding.bind_cpu_input("tokens", np.ascontiguousarray(tokens))
-        binding.bind_cpu_input("positions", past[:, np.newaxis] + np.arange(new))
-        binding.bind_cpu_input("rows", np.ascontiguousarray(rows))
-        binding.bind_cpu_input("seqlens_k", (past + (new - 1)).astype(np.int32))
-        binding.bind_cpu_input("total_len", np.array([past.max() + new], dtype=np.int32))
-        device, address = logits
-        binding.bind_output("logits", device, 0, np.float32, (len(rows), self.dims.n_vocab), address)
-        self._decoder.run_with_iobinding(binding)
-
-    def _binding(self, lo: int, hi: int) -> Any:
-        """The decoder's binding with the caches of slots lo..hi-1, made once for each stretch."""
-        if (lo, hi) not in self._bindings:
-            self._bindings[lo, hi] = self._new_binding(lo, hi)
-        return self._bindings[lo, hi]
-
-    def _new_binding(self, lo: int, hi: int) -> Any:
-        binding = self._decoder.io_binding()
-        for name, cache in self._caches.items():
-            cache.bind_input(binding, name, lo, hi)
-            # The same memory: GroupQueryAttention appends in place. Left unbound, results were NaN.
-            if name.startswith("self_"):
-                cache.bind_output(binding, name.replace("self_", "present_"), lo, hi)
-            elif self._int8 and "scale" not in name:  # appends nothing here, and then it copies nothing
-                cache.bind_output(binding, f"present_{name}", lo, hi)
-        return binding
-
-    def _check_graphs(self) -> None:
+    def _check_graphs(self, decoder: Session, caches: Mapping[str, tuple[int, ...]]) -> None:
         """The graphs must have the names and shapes that the manifest's dimensions ask for."""
-        expected = {name: list(shape[1:]) for name, shape in self._cache_shapes.items()}
-        found = {i.name: list(i.shape[1:]) for i in self._decoder.get_inputs() if i.name in expected}
+        expected = {name: list(shape[1:]) for name, shape in caches.items()}
+        found = {i.name: list(i.shape[1:]) for i in decoder.get_inputs() if i.name in expected}
         mel = next((list(i.shape[1:]) for i in self._encoder.get_inputs() if i.name == "mel"), None)
         if found != expected or mel != [self.dims.n_mels, N_FRAMES]:
             raise BundleError(
                 f"the graphs of {self.bundle.name} do not fit the dimensions in its manifest; build it again"
             )
-
-    def _checked_tokens(self, tokens: Sequence[int]) -> NDArray[np.int64]:
-        ids = np.asarray(tokens, dtype=np.int64)
-        if ids.ndim != 1 or (len(ids) and (ids.min() < 0 or ids.max() >= self.dims.n_vocab)):
-            raise ValueError(f"tokens must be a sequence of ids from 0 to {self.dims.n_vocab - 1}")
-        return ids
-
-    def _checked_mel(self, mel: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        shape = (count, self.dims.n_mels, N_FRAMES)
-        if mel.shape != shape or mel.dtype != np.float32:
-            raise ValueError(f"mel is {mel.dtype} {mel.shape}, expected float32 {shape}")
-        return np.ascontiguousarray(mel)
 
 
 class Graph:
@@ -431,21 +347,6 @@ def load_graph(
     return Graph(_session(GraphBytes(graph), provider, threads, name))
 
 
-def _check_provider(bundle: Bundle, provider: str) -> None:
-    if provider not in _PROVIDERS:
-        raise ProviderError(f"unknown provider {provider!r}; there are {', '.join(_PROVIDERS)}")
-    needed = TARGETS[bundle.target].provider
-    if provider != needed:
-        raise ProviderError(
-            f"{bundle.name} is built for {bundle.target}, which runs on {needed!r}, not {provider!r}; use "
-            "that provider, or build the model for another target"
-        )
-    if _PROVIDERS[provider] not in ort.get_available_providers():
-        raise ProviderError(
-            f"this installation of onnxruntime cannot run on {provider!r}; {_INSTALL[provider]}"
-        )
-
-
 def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Session:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -465,24 +366,24 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
         ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
         # An operator without a kernel there would run on the CPU, its values copied to and fro, unnoticed.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    chosen = _PROVIDERS[provider]
+    chosen = PROVIDERS[provider]
     try:
         session = ort.InferenceSession(
             graph.model,
             options,
-            providers=[(chosen, dict(_PROVIDER_OPTIONS.get(chosen, {})))],
+            providers=[(chosen, dict(OPTIONS[provider]))],
             enable_fallback=0,
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if is_out_of_memory(error):
             raise OutOfMemory(f"the memory ran out while {name} was loaded; {LESS}") from error
         if provider == "cuda":
-            raise ProviderError(f"CUDA does not start ({error}); {_INSTALL[provider]}") from error
+            raise ProviderError(f"CUDA does not start ({error}); {INSTALL[provider]}") from error
         raise BundleError(f"a graph of {name} does not load ({error}); build the model again") from error
     # Asked for CUDA, onnxruntime falls back to the CPU with no more than a log line.
     if session.get_providers()[0] != chosen:
         raise ProviderError(
-            f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {_INSTALL[provider]}"
+            f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {INSTALL[provider]}"
         )
     return Session(session)
 

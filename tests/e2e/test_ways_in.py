@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,9 +18,9 @@ from harness.talk import HELD_OUT, Talk, talk
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def blocks() -> list[str]:
+def blocks(heading: str = "Ways in") -> list[str]:
     """The indented blocks of the section that are for this box's HTTP, each as it would be pasted."""
-    section = (ROOT / "README.md").read_text("utf-8").split("\n## Ways in\n", 1)[1].split("\n## ", 1)[0]
+    section = (ROOT / "README.md").read_text("utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     found = re.findall(r"(?:^    .+\n)+", section, re.M)
     return [block for block in found if "$STENOBOX_SERVER" in block or "stenobox push" in block]
 
@@ -59,6 +60,13 @@ def shell(folder: Path, box: Daemon, script: str) -> None:
         check=False,
     )
     assert done.returncode == 0, (script, done.stdout, done.stderr)
+
+
+def test_the_document_that_the_readme_fetches_names_every_way_in(tmp_path: Path, box: Daemon) -> None:
+    (block,) = blocks("The API")
+    shell(tmp_path, box, block)
+    paths = json.loads((tmp_path / "stenobox-openapi.json").read_text())["paths"]
+    assert {"/api/jobs", "/api/tus", "/api/tus/{id}", "/api/uploads/init"} <= paths.keys()
 
 
 def test_every_way_in_that_the_readme_shows_gives_the_same_words(

@@ -200,7 +200,7 @@ class Partials:
         as_it_comes: bool,
         check: Callable[[bytes], None] | None,
     ) -> None:
-        behind, gathered = WriteBehind(), bytearray()
+        behind, keeping, gathered = WriteBehind(), WriteBehind(), bytearray()
         arrived = synced = offset = writer.at
         try:
             while piece := await claim.next(stream):
@@ -215,27 +215,32 @@ class Partials:
                     block, gathered = bytes(gathered), bytearray()
                     await behind.start(writer.write, block)
                     if as_it_comes and offset - synced >= SYNC_BYTES:
+                        # The disk takes its time, and the next bytes need not wait for it.
                         await behind.end()
-                        await finish(self._keep(upload, writer))
+                        await keeping.follow(self._keep(upload, writer))
                         synced = offset
         except BaseException:
             await behind.end()
             if as_it_comes:  # A link that breaks often must get on all the same.
                 await finish(asyncio.to_thread(writer.write, bytes(gathered)))
             raise
-        await behind.start(writer.write, bytes(gathered))
-        await behind.end()
+        else:
+            await behind.start(writer.write, bytes(gathered))
+            await behind.end()
+        finally:
+            await keeping.end()
 
     async def _keep(self, upload: Upload, writer: PieceWriter) -> None:
-        """Acknowledge what the writer has: bytes first, then the row."""
-        if writer.at == writer.first:
+        """Acknowledge what the writer has now: bytes first, then the row. It may go on writing meanwhile."""
+        reached = writer.at
+        if reached == writer.first:
             return
         await asyncio.to_thread(writer.sync)
         async with self._db.write() as tx:
             row = await tx.fetch_one(GET, (upload.id,))
             if row is None:
                 raise NotFound(what="upload")
-            ranges = with_range(upload_of(row).ranges, writer.first, writer.at)
+            ranges = with_range(upload_of(row).ranges, writer.first, reached)
             await tx.execute(RECORD, (_encoded(ranges), self._expiry(), upload.id))
 
     async def complete(self, identity: Identity, upload: Upload, options: JobOptions, priority: int) -> str:

@@ -44,7 +44,7 @@ class RunningHash:
 
 
 class PieceWriter:
-    """Writes one request's bytes. Its methods block; they are called one at a time."""
+    """Writes one request's bytes. Its methods block; all but `sync` are called one at a time."""
 
     def __init__(self, path: Path, there: Ranges, first: int, reserve: int, running: RunningHash) -> None:
         self.first = first
@@ -90,6 +90,7 @@ class PieceWriter:
                 offset, rest = offset + written, rest[written:]
 
     def sync(self) -> None:
+        """What `write` had written when this began is on the disk when it returns."""
         with disk_errors():
             os.fsync(self._descriptor)
 

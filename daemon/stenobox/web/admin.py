@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from stenobox.access.accounts import Removal
 from stenobox.errors import Forbidden, InvalidRequest
 from stenobox.types import Identity
-from stenobox.web import render
+from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import ACCOUNTS, API_KEYS, identity_of
 from stenobox.web.schemas import NewKey, NewUser, PasswordReset
@@ -14,7 +15,7 @@ from stenobox.web.schemas import NewKey, NewUser, PasswordReset
 
 async def list_users(request: web.Request) -> web.Response:
     users = await request.app[ACCOUNTS].list_users()
-    return json_response({"users": [render.user(user) for user in users]})
+    return json_response(answers.UserList([render.user(user) for user in users]))
 
 
 async def add_user(request: web.Request) -> web.Response:
@@ -34,7 +35,7 @@ async def remove_user(request: web.Request) -> web.Response:
     disabled.
     """
     outcome = await request.app[ACCOUNTS].remove_user(request.match_info["name"])
-    return json_response({"outcome": outcome.value})
+    return json_response(answers.Removal("disabled" if outcome is Removal.DISABLED else "removed"))
 
 
 async def list_keys(request: web.Request) -> web.Response:
@@ -47,7 +48,7 @@ async def list_keys(request: web.Request) -> web.Response:
         keys = await request.app[ACCOUNTS].list_keys(name)
     else:
         keys = await request.app[API_KEYS].list(identity.user.id)
-    return json_response({"keys": [render.key(key) for key in keys]})
+    return json_response(answers.KeyList([render.key(key) for key in keys]))
 
 
 async def create_key(request: web.Request) -> web.Response:
@@ -59,7 +60,7 @@ async def create_key(request: web.Request) -> web.Response:
     if body.user is None and identity.via == "local":
         raise InvalidRequest(problem="Say whose key it is: 'user'.")
     info, secret = await request.app[ACCOUNTS].create_key(body.user or identity.user.name, body.name)
-    return json_response({**render.key(info), "secret": secret}, 201)
+    return json_response(render.key_made(info, secret), 201)
 
 
 async def revoke_key(request: web.Request) -> web.Response:

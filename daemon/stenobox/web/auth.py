@@ -6,7 +6,7 @@ from aiohttp import web
 
 from stenobox.errors import Forbidden
 from stenobox.types import User
-from stenobox.web import render
+from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
@@ -65,7 +65,7 @@ async def change_password(request: web.Request) -> web.Response:
 
 
 async def setup_state(request: web.Request) -> web.Response:
-    return json_response({"needed": await request.app[SETUP].needed()})
+    return json_response(answers.SetupState(await request.app[SETUP].needed()))
 
 
 async def setup(request: web.Request) -> web.Response:

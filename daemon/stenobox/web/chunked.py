@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -12,7 +11,7 @@ from aiohttp import web
 from stenobox.errors import ChunkTooLarge, EmptyChunk, InvalidRequest
 from stenobox.intake.upload import Upload
 from stenobox.joboptions import order_of
-from stenobox.web import render
+from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.expect import invite_body
 from stenobox.web.keys import JOBS, MODELS, PARTIALS, SETTINGS, identity_of
@@ -84,15 +83,16 @@ async def _upload(request: web.Request) -> Upload:
     return await request.app[PARTIALS].get(request.match_info["id"], identity_of(request), "chunked")
 
 
-def _rendered(request: web.Request, upload: Upload) -> dict[str, Any]:
-    done = upload.job_id is not None and upload.size is not None
-    return {
-        "id": upload.id,
-        "filename": upload.filename,
-        "size": upload.size,
-        "received": upload.size if done else upload.received,
-        "ranges": [[0, upload.size]] if done else [list(found) for found in upload.ranges],
-        "chunk_size": request.app[SETTINGS].uploads.chunk_bytes,
-        "expires_at": render.moment(upload.expires_at),
-        "job_id": upload.job_id,
-    }
+def _rendered(request: web.Request, upload: Upload) -> answers.Upload:
+    # The bytes of one that has become a job are gone from here, and all of them were received.
+    whole = upload.size if upload.job_id is not None else None
+    return answers.Upload(
+        id=upload.id,
+        filename=upload.filename,
+        size=upload.size,
+        received=upload.received if whole is None else whole,
+        ranges=list(upload.ranges) if whole is None else [(0, whole)],
+        chunk_size=request.app[SETTINGS].uploads.chunk_bytes,
+        expires_at=render.maybe(upload.expires_at),
+        job_id=upload.job_id,
+    )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from stenobox.errors import InvalidRequest
 from stenobox.types import JobState, Priority
-from stenobox.web import render
+from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import JOBS, identity_of
 from stenobox.web.schemas import PriorityChange
@@ -25,7 +25,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         limit=_limit(request.query.get("limit")),
         cursor=request.query.get("cursor"),
     )
-    return json_response({"jobs": [render.job(job) for job in page.jobs], "next": page.next})
+    return json_response(answers.JobPage([render.job(job) for job in page.jobs], page.next))
 
 
 async def get_job(request: web.Request) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink, Users
@@ -37,6 +39,7 @@ MODELS = web.AppKey("models", ModelStore)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 SITE = web.AppKey("site", Site)
+OPENAPI = web.AppKey("openapi", dict[str, Any])
 
 REQUEST_ID = web.RequestKey("request_id", str)
 IDENTITY = web.RequestKey("identity", Identity)

@@ -6,13 +6,14 @@ from aiohttp import hdrs, web
 
 from stenobox.errors import NotSignedIn
 from stenobox.types import Role
+from stenobox.web import answers
 from stenobox.web.bodies import json_response
 from stenobox.web.keys import HEALTH, IDENTITY, METRICS, SETTINGS
 
 
 async def livez(_request: web.Request) -> web.Response:
     """200 as long as the event loop turns."""
-    return json_response({"status": "alive"})
+    return json_response(answers.Status("alive"))
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -22,15 +23,15 @@ async def readyz(request: web.Request) -> web.Response:
     report = await request.app[HEALTH].report()
     failing = [check.name for check in report if not check.ok]
     if failing:
-        return json_response({"status": "not ready", "failing": failing}, 503)
-    return json_response({"status": "ready"})
+        return json_response(answers.Status("not ready", failing), 503)
+    return json_response(answers.Status("ready"))
 
 
 async def system(request: web.Request) -> web.Response:
     """The same with the details, for administrators."""
     report = await request.app[HEALTH].report()
-    checks = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in report]
-    return json_response({"ok": all(check.ok for check in report), "checks": checks})
+    checks = [answers.Check(check.name, check.ok, check.detail) for check in report]
+    return json_response(answers.Health(all(check.ok for check in report), checks))
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -9,81 +9,86 @@ from typing import Any
 
 from stenobox.access import KeyInfo
 from stenobox.types import Event, Job, Priority, Recording, User
+from stenobox.web import answers
 
 
-def moment(seconds: float | None) -> str | None:
+def maybe(seconds: float | None) -> str | None:
+    """`moment`, where there is one."""
+    return None if seconds is None else moment(seconds)
+
+
+def moment(seconds: float) -> str:
     """Unix seconds as `2026-01-31T09:30:00.000Z`."""
-    if seconds is None:
-        return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def job(value: Job) -> dict[str, Any]:
-    """`error.detail` is a sentence for people; `error.code` is stable."""
-    error = None if value.error is None else {"code": value.error, "detail": value.error_detail or ""}
-    return {
-        "id": value.id,
-        "state": value.state.value,
-        "recording_id": value.recording_id,
-        "filename": value.filename,
-        "priority": priority_name(value.priority),
-        "progress": round(value.progress, 4),
-        "model": value.options.model,
-        "language": value.options.language,
-        "task": value.options.task,
-        "attempt": value.attempt,
-        "error": error,
-        "duration": value.duration,
-        "created_at": moment(value.created_at),
-        "started_at": moment(value.started_at),
-        "finished_at": moment(value.finished_at),
-    }
+def job(value: Job) -> answers.Job:
+    error = None if value.error is None else answers.JobError(value.error, value.error_detail or "")
+    return answers.Job(
+        id=value.id,
+        state=value.state,
+        recording_id=value.recording_id,
+        filename=value.filename,
+        priority=priority_name(value.priority),
+        progress=round(value.progress, 4),
+        model=value.options.model,
+        language=value.options.language,
+        task="translate" if value.options.task == "translate" else "transcribe",
+        attempt=value.attempt,
+        error=error,
+        duration=value.duration,
+        created_at=moment(value.created_at),
+        started_at=maybe(value.started_at),
+        finished_at=maybe(value.finished_at),
+    )
 
 
-def priority_name(value: int) -> str:
+def priority_name(value: int) -> answers.PriorityName:
     """The name of the nearest priority at or below `value` in the line."""
-    return next((p.name.lower() for p in Priority if value <= p), Priority.BATCH.name.lower())
+    if value <= Priority.INTERACTIVE:
+        return "interactive"
+    return "normal" if value <= Priority.NORMAL else "batch"
 
 
-def recording(value: Recording) -> dict[str, Any]:
-    return {
-        "id": value.id,
-        "filename": value.filename,
-        "size": value.size,
-        "sha256": value.sha256,
-        "duration": value.duration,
-        "created_at": moment(value.created_at),
-    }
+def recording(value: Recording) -> answers.Recording:
+    return answers.Recording(
+        id=value.id,
+        filename=value.filename,
+        size=value.size,
+        sha256=value.sha256,
+        duration=value.duration,
+        created_at=moment(value.created_at),
+    )
 
 
-def account(value: User) -> dict[str, Any]:
-    """What a user is told of themselves."""
-    return {"name": value.name, "role": value.role.value}
+def account(value: User) -> answers.Account:
+    return answers.Account(value.name, value.role)
 
 
-def user(value: User) -> dict[str, Any]:
-    """What administrators see."""
-    return {
-        "id": value.id,
-        "name": value.name,
-        "role": value.role.value,
-        "disabled": value.disabled,
-        "created_at": moment(value.created_at),
-    }
+def user(value: User) -> answers.User:
+    return answers.User(value.id, value.name, value.role, value.disabled, moment(value.created_at))
 
 
-def key(value: KeyInfo) -> dict[str, Any]:
+def key(value: KeyInfo) -> answers.Key:
+    return answers.Key(**_key(value))
+
+
+def key_made(value: KeyInfo, secret: str) -> answers.KeyMade:
+    return answers.KeyMade(**_key(value), secret=secret)
+
+
+def _key(value: KeyInfo) -> dict[str, Any]:
     return {
         "id": value.id,
         "name": value.name,
         "user": value.user,
         "prefix": value.prefix,
         "created_at": moment(value.created_at),
-        "last_used_at": moment(value.last_used_at),
+        "last_used_at": maybe(value.last_used_at),
     }
 
 
-def event(value: Event) -> dict[str, Any]:
+def event(value: Event) -> object:
     """The data of a server-sent event; see `events.py` for the kinds."""
     if value.kind == "job":
         return job(value.data["job"])

@@ -17,7 +17,7 @@ from stenobox.errors import BadInput, FileTooLarge, InvalidRequest, StenoboxErro
 from stenobox.intake.direct import Received
 from stenobox.joboptions import Order, order_of
 from stenobox.types import Identity, Job
-from stenobox.web import render
+from stenobox.web import answers, render
 from stenobox.web.bodies import json_response
 from stenobox.web.disposition import form_names
 from stenobox.web.expect import invite_body
@@ -50,8 +50,7 @@ async def create_jobs(request: web.Request) -> web.Response:
             await intake.discard(left)
     if len(jobs) == 1 and not problems:
         return json_response(render.job(jobs[0]), 201)
-    body: dict[str, Any] = {"jobs": [render.job(job) for job in jobs]}
-    return json_response(body | ({"problems": problems} if problems else {}), 201)
+    return json_response(answers.JobsMade([render.job(job) for job in jobs], problems), 201)
 
 
 async def _refuse_early(request: web.Request) -> None:
@@ -114,13 +113,13 @@ async def _parsed(reading: Any) -> Any:
 
 async def _accept_all(
     request: web.Request, identity: Identity, received: list[Received], order: Order
-) -> tuple[list[Job], list[dict[str, str]]]:
+) -> tuple[list[Job], list[answers.FileProblem]]:
     """Make a job of each file. One bad file among several is a problem of its own and spoils no other.
 
     Raises what is wrong with the only file, or with all (the first).
     """
     jobs: list[Job] = []
-    problems: list[dict[str, str]] = []
+    problems: list[answers.FileProblem] = []
     first: StenoboxError | None = None
     for item in received:
         try:
@@ -129,7 +128,7 @@ async def _accept_all(
             if not isinstance(error, BadInput) and not jobs:
                 raise
             first = first or error
-            problems.append({"filename": item.filename, "code": error.code, "detail": error.detail})
+            problems.append(answers.FileProblem(item.filename, error.code, error.detail))
     if first is not None and not jobs:
         raise first
     return jobs, problems

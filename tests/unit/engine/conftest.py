@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from listening import ENGLISH
 from whisper_onnx import Transcription, WhisperModel
+from whisper_onnx import runtime as runtime_module
 
 Samples = NDArray[np.float32]
 SPEECH = Path(__file__).parent / "speech"
@@ -27,6 +29,19 @@ def model(demo_bundle: Path) -> WhisperModel:
 def clips() -> dict[str, Samples]:
     """The sentences of speech/README.md by name, 16 kHz mono float32."""
     return {path.stem: soundfile.read(path, dtype="float32")[0] for path in sorted(SPEECH.glob("*.flac"))}
+
+
+@pytest.fixture(scope="session")
+def on_cpu() -> Callable[..., dict[str, Any]]:
+    """How the parts that work on a device come by sessions and memory, when that is the CPU."""
+
+    def means() -> dict[str, Any]:
+        return {
+            "load": lambda graph: runtime_module._session(graph, "cpu", 1, "a part"),
+            "place": runtime_module._placed,
+        }
+
+    return means
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,270 @@
+"""What the answers in JSON hold. `render.py` fills these in, and the OpenAPI document is made from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stenobox.types import JobState, Role
+
+Moment = Annotated[
+    str, Meta(description="ISO 8601 in UTC, to the millisecond", extra_json_schema={"format": "date-time"})
+]
+Seconds = Annotated[float, Meta(ge=0, description="Seconds")]
+Bytes = Annotated[int, Meta(ge=0, description="Bytes")]
+PriorityName = Literal["interactive", "normal", "batch"]
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    """All that an answer holds is in its type: the document says so, and tests read answers by it."""
+
+
+class JobError(Said):
+    """Why a job failed."""
+
+    code: Annotated[str, Meta(description="Stable, for scripts")]
+    detail: Annotated[str, Meta(description="A sentence for people")]
+
+
+class Job(Said):
+    """A recording on its way to a transcript."""
+
+    id: str
+    state: JobState
+    recording_id: str
+    filename: Annotated[str, Meta(description="What the sender called it")]
+    priority: PriorityName
+    progress: Annotated[float, Meta(ge=0, le=1, description="Share of the recording that is done")]
+    model: str
+    language: Annotated[str | None, Meta(description="As asked for; null lets the model find out")]
+    task: Literal["transcribe", "translate"]
+    attempt: Annotated[int, Meta(ge=0)]
+    error: JobError | None
+    duration: Annotated[Seconds | None, Meta(description="Of the recording; null while it is not known")]
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class JobPage(Said):
+    """Jobs, the newest first."""
+
+    jobs: list[Job]
+    next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last")]
+
+
+class FileProblem(Said):
+    """Why one file of several became no job."""
+
+    filename: str
+    code: str
+    detail: str
+
+
+class JobsMade(Said, omit_defaults=True):
+    """What became of several files in one form."""
+
+    jobs: list[Job]
+    problems: list[FileProblem] = []
+
+
+class Line(Said):
+    """Text that was heard, and when."""
+
+    id: int
+    start: Seconds
+    end: Seconds
+    text: str
+
+
+class Lines(Said):
+    """The lines so far of a job that runs."""
+
+    segments: list[Line]
+
+
+class Segment(Said):
+    """A line of a transcript, with what the model thought of it."""
+
+    id: int
+    start: Seconds
+    end: Seconds
+    text: str
+    avg_logprob: Annotated[float, Meta(description="Mean natural-log probability of its tokens")]
+    no_speech_prob: Annotated[float, Meta(ge=0, le=1)]
+    compression_ratio: float
+    temperature: float
+
+
+class Provenance(Said):
+    """What made a transcript, so that it can be repeated."""
+
+    model: str
+    model_sha256: str
+    target: str
+    provider: str
+    engine_version: str
+    options: dict[str, Any]
+    audio_sha256: str
+    realtime_factor: Annotated[float, Meta(description="Work time over duration")]
+
+
+class Transcript(Said):
+    """A transcript, as `format=json` gives it."""
+
+    job_id: str
+    language: str
+    duration: Seconds
+    text: str
+    segments: list[Segment]
+    provenance: Provenance
+    created_at: Moment
+
+
+class Recording(Said):
+    """The bytes that somebody sent."""
+
+    id: str
+    filename: str
+    size: Bytes
+    sha256: str
+    duration: Seconds | None
+    created_at: Moment
+
+
+class Upload(Said):
+    """An upload in pieces."""
+
+    id: str
+    filename: str
+    size: Bytes | None
+    received: Annotated[int, Meta(ge=0, description="Bytes that are durable")]
+    ranges: Annotated[list[tuple[int, int]], Meta(description="Which they are: [first, one after the last]")]
+    chunk_size: Annotated[int, Meta(description="Largest piece that is taken, in bytes")]
+    expires_at: Moment | None
+    job_id: str | None
+
+
+class Model(Said):
+    """A model that a job may name."""
+
+    name: str
+    target: str
+    default: bool
+    demo: bool
+    licence: str | None
+
+
+class Language(Said):
+    """A language that a job may name."""
+
+    code: str
+    name: str
+
+
+class Catalogue(Said):
+    """What a sender may choose."""
+
+    models: list[Model]
+    languages: list[Language]
+
+
+class Account(Said):
+    """What users are told of themselves."""
+
+    name: str
+    role: Role
+
+
+class User(Said):
+    """What administrators see of an account."""
+
+    id: int
+    name: str
+    role: Role
+    disabled: bool
+    created_at: Moment
+
+
+class UserList(Said):
+    """Every account."""
+
+    users: list[User]
+
+
+class Removal(Said):
+    """Whether an account is gone or, since recordings belong to it, disabled."""
+
+    outcome: Literal["removed", "disabled"]
+
+
+class Key(Said):
+    """An API key, without what it opens."""
+
+    id: int
+    name: str
+    user: str
+    prefix: Annotated[str, Meta(description="How the key begins")]
+    created_at: Moment
+    last_used_at: Moment | None
+
+
+class KeyMade(Key):
+    """A new API key. No other answer holds it."""
+
+    secret: Annotated[str, Meta(description="The key itself; keep it, it is not shown again")]
+
+
+class KeyList(Said):
+    """API keys."""
+
+    keys: list[Key]
+
+
+class SetupState(Said):
+    """Whether the box waits for its first account."""
+
+    needed: bool
+
+
+class Status(Said, omit_defaults=True):
+    """What probes read."""
+
+    status: Literal["alive", "ready", "not ready"]
+    failing: Annotated[list[str], Meta(description="Names of the checks that fail")] = []
+
+
+class Check(Said):
+    """One thing that has to be well."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Health(Said):
+    """Every check."""
+
+    ok: bool
+    checks: list[Check]
+
+
+class JobStats(Said):
+    """How many jobs are in which state."""
+
+    states: dict[JobState, int]
+    oldest_queued_seconds: Seconds | None
+
+
+class Problem(Said):
+    """A refusal: RFC 9457, with two fields of ours."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="A sentence for people")]
+    instance: str
+    code: Annotated[str, Meta(description="Stable, for scripts")]
+    request_id: Annotated[str, Meta(description="Finds the request in the log")]
