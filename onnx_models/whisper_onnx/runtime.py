@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,11 @@ from .memory import check_fits, is_out_of_memory
 from .needs import Chosen
 from .providers import DEVICES, INSTALL, OPTIONS, PROVIDERS, TOGETHER, check_provider
 from .rules import Allowed
-from .session import LESS, Session
+from .session import LESS, Session, told
 
 __all__ = ["Graph", "Runtime", "installation", "load_graph"]
+
+_SLOTS: Final = "while room for the slots was made"
 
 
 class Runtime:
@@ -135,7 +137,8 @@ class Runtime:
 
     def _allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> Any:
         """Memory on the device, as it comes."""
-        return ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._device, 0)
+        make = ort.OrtValue.ortvalue_from_shape_and_type
+        return told(make, shape, dtype, self._device, 0, while_doing=_SLOTS)
 
     def _small_session(self, graph: GraphBytes) -> Session:
         """A graph that is made at run time and works beside the model's."""
@@ -390,7 +393,7 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
 
 def _placed(array: NDArray[Any], provider: str) -> Any:
     """An OrtValue of these contents on the provider's device; on the CPU it refers to the array's memory."""
-    return ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
+    return told(ort.OrtValue.ortvalue_from_numpy, array, provider, 0, while_doing=_SLOTS)
 
 
 def installation() -> tuple[str, tuple[str, ...]]:

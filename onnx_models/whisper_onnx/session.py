@@ -10,7 +10,7 @@ import numpy as np
 from .errors import OutOfMemory
 from .memory import is_out_of_memory
 
-__all__ = ["LESS", "Session"]
+__all__ = ["LESS", "Session", "told"]
 
 LESS: Final = "use fewer slots or a smaller model, or free some memory"
 _DTYPES: Final[Mapping[str, type[np.generic]]] = {
@@ -34,16 +34,18 @@ class Session:
 
     def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
         """Values of `outputs`, in that order."""
-        return self._mapped(self._session.run, outputs, inputs)
+        return told(self._session.run, outputs, inputs)
 
     def run_with_iobinding(self, binding: Any) -> None:
         """Runs on what is bound."""
-        self._mapped(self._session.run_with_iobinding, binding)
+        told(self._session.run_with_iobinding, binding)
 
-    def _mapped(self, run: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return run(*arguments)
-        except Exception as error:  # onnxruntime's exceptions share no base class but this one
-            if is_out_of_memory(error):
-                raise OutOfMemory(f"the memory ran out during a run of the model; {LESS}") from error
-            raise
+
+def told(call: Callable[..., Any], *arguments: Any, while_doing: str = "during a run of the model") -> Any:
+    """What a call of onnxruntime's returns. Raises OutOfMemory where it says so in words of its own."""
+    try:
+        return call(*arguments)
+    except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        if is_out_of_memory(error):
+            raise OutOfMemory(f"the memory ran out {while_doing}; {LESS}") from error
+        raise

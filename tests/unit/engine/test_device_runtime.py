@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.engine.peers import PROMPT, ours
 from listening import ENGLISH, Say
 from making_checkpoints import hugging_face_folder
 from parity.bundle_weights import bundle_weights
@@ -122,6 +123,19 @@ def test_recordings_side_by_side_give_what_each_gives_alone(
     assert max(widths) == SLOTS  # and prompts did run together
 
 
+def test_a_device_too_small_for_the_slots_is_told_as_such_and_leaves_nothing_loaded(
+    device: WhisperModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        @staticmethod
+        def ortvalue_from_numpy(*_: object) -> None:
+            raise RuntimeError("CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size)")
+
+    monkeypatch.setattr(runtime_module.ort, "OrtValue", Full)
+    with pytest.raises(OutOfMemory, match=r"room for the slots.*fewer slots"):
+        runtime_module.Runtime(device.bundle, provider="cuda", slots=SLOTS, threads=1)
+
+
 @pytest.mark.parametrize("operation", ["listen", "prompt_together", "choose"])
 def test_a_run_short_of_memory_is_done_again_over_fewer_slots(
     device: WhisperModel, say: Say, monkeypatch: pytest.MonkeyPatch, operation: str
@@ -218,6 +232,20 @@ def test_what_cannot_be_heard_leaves_no_audio_behind(
         device.runtime.prompt(0, prompted)
     with pytest.raises(ValueError, match="as many windows"):
         device.runtime.listen([0, 1], [LogMel(broken, device.dims.n_mels).at(0)])
+
+
+def test_the_benchmark_decodes_the_same_on_the_device_as_on_the_host(
+    device: WhisperModel, host: WhisperModel, say: Say
+) -> None:
+    texts = []
+    for model in (device, host):
+        peer = ours._Ours(model.bundle.folder, model.runtime.provider, 1, SLOTS)
+        window = LogMel(say("digits"), model.dims.n_mels).window(0)
+        peer.encode(window, SLOTS)
+        assert peer.decode(SLOTS, 9) == 9
+        texts.append(peer._runtime._held._texts)
+    assert texts[0] == texts[1]
+    assert {len(text) for text in texts[0]} == {len(PROMPT) + 8}
 
 
 @pytest.mark.parametrize(

@@ -33,15 +33,26 @@ class _Ours:
         self._runtime.encode(range(batch), np.repeat(mel[None], batch, axis=0))
 
     def decode(self, batch: int, tokens: int) -> int:
-        slots = range(batch)
-        rows = np.concatenate([self._runtime.prompt(slot, PROMPT, rows=[len(PROMPT) - 1]) for slot in slots])
-        made = 1
-        while made < tokens:
-            rows[:, END_OF_TEXT] = -np.inf
-            rows = self._runtime.step(slots, rows.argmax(axis=1).tolist())
-            made += 1
-        rows.argmax(axis=1)
-        return made
+        from whisper_onnx.rules import Allowed
+
+        runtime, slots = self._runtime, list(range(batch))
+        rows = np.concatenate(
+            [
+                runtime.prompt_together(some, [PROMPT] * len(some), rows=[len(PROMPT) - 1])[:, 0]
+                for some in (slots[i : i + runtime.together] for i in range(0, batch, runtime.together))
+            ]
+        )
+        rows[:, END_OF_TEXT] = -np.inf
+        chosen, n_vocab = rows.argmax(axis=1).tolist(), rows.shape[1]
+        allowed = [Allowed((frozenset([END_OF_TEXT]),), 0, n_vocab, n_vocab, n_vocab)] * batch
+        for _ in range(tokens - 1):
+            if runtime.chooses:
+                chosen = [choice.token for choice in runtime.choose(slots, chosen, allowed)]
+            else:
+                rows = runtime.step(slots, chosen)
+                rows[:, END_OF_TEXT] = -np.inf
+                chosen = rows.argmax(axis=1).tolist()
+        return max(1, tokens)
 
     def transcribe(self, samples: NDArray[np.float32], how: Listening) -> Heard:
         from whisper_onnx.vad_options import VadOptions
