@@ -14,6 +14,8 @@ Moment = Annotated[
 ]
 Seconds = Annotated[float, Meta(ge=0, description="Seconds")]
 Bytes = Annotated[int, Meta(ge=0, description="Bytes")]
+# Not a tuple: tools that read OpenAPI take schemas by position (prefixItems) for faults.
+Range = Annotated[list[int], Meta(min_length=2, max_length=2)]
 PriorityName = Literal["interactive", "normal", "batch"]
 
 
@@ -141,7 +143,7 @@ class Upload(Said):
     filename: str
     size: Bytes | None
     received: Annotated[int, Meta(ge=0, description="Bytes that are durable")]
-    ranges: Annotated[list[tuple[int, int]], Meta(description="Which they are: [first, one after the last]")]
+    ranges: Annotated[list[Range], Meta(description="Which they are: [first, one after the last]")]
     chunk_size: Annotated[int, Meta(description="Largest piece that is taken, in bytes")]
     expires_at: Moment | None
     job_id: str | None

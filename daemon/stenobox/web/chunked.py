@@ -91,7 +91,7 @@ def _rendered(request: web.Request, upload: Upload) -> answers.Upload:
         filename=upload.filename,
         size=upload.size,
         received=upload.received if whole is None else whole,
-        ranges=list(upload.ranges) if whole is None else [(0, whole)],
+        ranges=[list(part) for part in (upload.ranges if whole is None else ((0, whole),))],
         chunk_size=request.app[SETTINGS].uploads.chunk_bytes,
         expires_at=render.maybe(upload.expires_at),
         job_id=upload.job_id,
