@@ -43,7 +43,7 @@ from .memory import check_fits, is_out_of_memory
 from .needs import Chosen
 from .providers import DEVICES, INSTALL, OPTIONS, PROVIDERS, TOGETHER, check_provider
 from .rules import Allowed
-from .session import LESS, Session, told
+from .session import LESS, Session, told, warn_of_strays
 
 __all__ = ["Graph", "Runtime", "installation", "load_graph"]
 
@@ -367,15 +367,11 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
     )
     if provider == "cuda":
         ort.preload_dlls()  # finds CUDA and cuDNN in NVIDIA's Python packages
-        # An operator without a kernel there would run on the CPU, its values copied to and fro, unnoticed.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     chosen = PROVIDERS[provider]
     try:
         session = ort.InferenceSession(
-            graph.model,
-            options,
-            providers=[(chosen, dict(OPTIONS[provider]))],
-            enable_fallback=0,
+            graph.model, options, providers=[(chosen, dict(OPTIONS[provider]))], enable_fallback=0
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         if is_out_of_memory(error):
@@ -388,6 +384,8 @@ def _session(graph: GraphBytes, provider: str, threads: int, name: str) -> Sessi
         raise ProviderError(
             f"onnxruntime chose {session.get_providers()[0]} instead of {provider!r}; {INSTALL[provider]}"
         )
+    if provider == "cuda":
+        warn_of_strays(session.get_provider_graph_assignment_info(), chosen, name)
     return Session(session)
 
 

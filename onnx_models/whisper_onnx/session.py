@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .errors import OutOfMemory
 from .memory import is_out_of_memory
 
-__all__ = ["LESS", "Session", "told"]
+__all__ = ["LESS", "Session", "told", "warn_of_strays"]
 
 LESS: Final = "use fewer slots or a smaller model, or free some memory"
 _DTYPES: Final[Mapping[str, type[np.generic]]] = {
@@ -49,3 +50,18 @@ def told(call: Callable[..., Any], *arguments: Any, while_doing: str = "during a
         if is_out_of_memory(error):
             raise OutOfMemory(f"the memory ran out {while_doing}; {LESS}") from error
         raise
+
+
+def warn_of_strays(assigned: Iterable[Any], chosen: str, name: str) -> None:
+    """A RuntimeWarning when operators run on another provider than the chosen one.
+
+    `assigned`: what onnxruntime recorded of a session's graph, parts with `ep_name` and `get_nodes()`. An
+    operator without a kernel on the device gives right answers on the CPU, but its values travel each time.
+    """
+    strays = {node.op_type for part in assigned if part.ep_name != chosen for node in part.get_nodes()}
+    if strays:
+        warnings.warn(
+            f"of a graph of {name}, {', '.join(sorted(strays))} have no place on {chosen} and run elsewhere",
+            RuntimeWarning,
+            stacklevel=2,
+        )

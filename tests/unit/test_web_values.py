@@ -18,7 +18,7 @@ from stenobox.web.crosssite import host_name, is_loopback
 from stenobox.web.disposition import attachment, form_names
 from stenobox.web.problems import problem_of, problem_of_http, render
 from stenobox.web.recordings import media_type
-from stenobox.web.render import moment, priority_name
+from stenobox.web.render import maybe, moment, priority_name
 from stenobox.web.site import Site, shipped_page
 
 
@@ -158,7 +158,8 @@ def test_only_addresses_that_stay_on_the_machine_count_as_loopback(host: str, lo
 
 def test_times_are_iso_8601_in_utc() -> None:
     assert moment(0.0) == "1970-01-01T00:00:00.000Z"
-    assert moment(None) is None
+    assert maybe(0.0) == moment(0.0)
+    assert maybe(None) is None
 
 
 def test_every_priority_has_its_name() -> None:

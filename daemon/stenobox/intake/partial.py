@@ -212,7 +212,7 @@ class Partials:
                 gathered += piece
                 if len(gathered) >= BLOCK_BYTES:
                     offset += len(gathered)
-                    block, gathered = bytes(gathered), bytearray()
+                    block, gathered = gathered, bytearray()
                     await behind.start(writer.write, block)
                     if as_it_comes and offset - synced >= SYNC_BYTES:
                         # The disk takes its time, and the next bytes need not wait for it.
@@ -222,10 +222,10 @@ class Partials:
         except BaseException:
             await behind.end()
             if as_it_comes:  # A link that breaks often must get on all the same.
-                await finish(asyncio.to_thread(writer.write, bytes(gathered)))
+                await finish(asyncio.to_thread(writer.write, gathered))
             raise
         else:
-            await behind.start(writer.write, bytes(gathered))
+            await behind.start(writer.write, gathered)
             await behind.end()
         finally:
             await keeping.end()

@@ -9,12 +9,16 @@ from pathlib import Path
 
 from stenobox.errors import ChunkConflict, DiskFull
 from stenobox.files import PRIVATE_FILE, begin_writeback, disk_errors, free_bytes, fsync_dir
-from stenobox.intake.direct import FLUSH_BYTES
 from stenobox.intake.ranges import Ranges, split
 
 __all__ = ["PieceWriter", "RunningHash"]
 
 READ_BYTES = 2**20
+
+FLUSH_BYTES = 2**22
+"""After so many bytes the disk is told to begin: a piece is acknowledged once all of it is there, and its
+sender waits for what is still missing then.
+"""
 
 
 class RunningHash:
@@ -27,7 +31,7 @@ class RunningHash:
         self._position = 0
         self._lock = threading.Lock()  # Two pieces may be written at once, each in a thread.
 
-    def saw(self, offset: int, block: bytes) -> None:
+    def saw(self, offset: int, block: memoryview) -> None:
         """These bytes are in the file now."""
         with self._lock:
             if offset == self._position:
@@ -63,27 +67,27 @@ class PieceWriter:
             if new:
                 fsync_dir(self._path.parent)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | bytearray) -> None:
         """Raises ChunkConflict before anything of the block is written, DiskFull."""
         if not block:
             return
         if free_bytes(self._path.parent) - len(block) < self._reserve:
             raise DiskFull
-        spans = list(split(self._there, self.at, self.at + len(block)))
+        view, at = memoryview(block), self.at
+        spans = list(split(self._there, at, at + len(block)))
         for first, last, there in spans:
-            if there and os.pread(self._descriptor, last - first, first) != _cut(block, self.at, first, last):
+            if there and os.pread(self._descriptor, last - first, first) != view[first - at : last - at]:
                 raise ChunkConflict(offset=first)
         for first, last, there in spans:
             if not there:
-                self._write_at(first, _cut(block, self.at, first, last))
-        self._running.saw(self.at, block)
+                self._write_at(first, view[first - at : last - at])
+        self._running.saw(at, view)
         self.at += len(block)
         if self.at - self._flushed >= FLUSH_BYTES:
             begin_writeback(self._descriptor, self._flushed, self.at - self._flushed)
             self._flushed = self.at
 
-    def _write_at(self, offset: int, data: bytes) -> None:
-        rest = memoryview(data)
+    def _write_at(self, offset: int, rest: memoryview) -> None:
         with disk_errors():
             while rest:
                 written = os.pwrite(self._descriptor, rest, offset)
@@ -98,7 +102,3 @@ class PieceWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _cut(block: bytes, at: int, first: int, last: int) -> bytes:
-    return block[first - at : last - at]
