@@ -188,7 +188,7 @@ def test_windows_heard_on_the_device_decode_as_features_of_the_host(
     listened = runtime.prompt(1, prompted).copy()
     runtime.encode([1], LogMel(say("table"), device.dims.n_mels).window(0)[np.newaxis])
     encoded = runtime.prompt(1, prompted)
-    # Features that differ by 1e-4 move logits by 0.02 through float16; another window moves them by whole numbers.
+    # Features that differ by 1e-4 move logits by 0.02 through float16; another window moves them by far more.
     assert listened == pytest.approx(encoded, abs=0.05)
     assert listened.argmax() == encoded.argmax()
     assert np.abs(runtime.prompt(0, prompted) - encoded).max() > 1
