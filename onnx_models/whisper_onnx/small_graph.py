@@ -1,4 +1,4 @@
-"""Collects the nodes of a small graph that is made at run time, beside a model's, for the device.
+"""Collects the nodes of a small graph that is made at run time, beside a model's.
 
 In opset 17, for which CUDA has a kernel of every operator that these graphs use; in opset 20 it has none of
 ReduceMax, which would be computed on the CPU.
@@ -42,6 +42,15 @@ class SmallGraph:
         name = output or f"{self._name}/{operator}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
+
+    def nodes(
+        self, operator: str, *inputs: str, outputs: tuple[str, ...], **attributes: Any
+    ) -> tuple[str, ...]:
+        """Adds a node of several outputs; those without a name get one."""
+        name = f"{self._name}/{operator}_{len(self._nodes)}"
+        names = tuple(output or f"{name}_{index}" for index, output in enumerate(outputs))
+        self._nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
+        return names
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         self._constants[name] = values

@@ -19,6 +19,7 @@ from .errors import AudioError
 from .features import Float32Array, checked
 from .runtime import load_graph
 from .vad_energy import Energy
+from .vad_graph import speech_graph
 from .vad_options import VadOptions
 from .vad_silero import CHUNK, PACKAGE, Graph, Silero, installed_file, read_network
 
@@ -63,7 +64,7 @@ class Detectors:
             return Energy()
         if self._network is None:
             # One sequence at a time has nothing to spread over threads, and nothing to gain on a GPU.
-            self._network = load_graph(read_network(), provider="cpu", threads=1, name=PACKAGE)
+            self._network = load_graph(speech_graph(read_network()), provider="cpu", threads=1, name=PACKAGE)
         return Silero(self._network)
 
 

@@ -1,9 +1,10 @@
 """Silero's speech detector: a small recurrent network over 32 ms chunks, read from its own package.
 
 The file is `silero_vad_16k_sequence.onnx` of the PyPI package silero-vad (MIT licence, Silero Team), which
-takes any number of chunks in one run and gives the same probabilities as chunk by chunk. The package names
-torch among its dependencies, which only its own Python code needs: it is installed with `--no-deps` (see
-requirements/vad.lock), none of its code is imported, and its file is loaded only if it has the SHA-256 below.
+takes any number of chunks in one run and gives the same probabilities as chunk by chunk; `vad_graph.py` makes
+a faster graph of its weights. The package names torch among its dependencies, which only its own Python code
+needs: it is installed with `--no-deps` (see requirements/vad.lock), none of its code is imported, and its
+file is loaded only if it has the SHA-256 below.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from .errors import BundleError, BundleHashError
 from .features import Float32Array
+from .vad_graph import HIDDEN
 
 PACKAGE: Final = "silero-vad"
 CHUNK: Final = 512  # samples to a probability: 32 ms at 16 kHz
@@ -25,7 +27,7 @@ _FILE: Final = "silero_vad/data/silero_vad_16k_sequence.onnx"
 _SHA256: Final = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"  # silero-vad 6.2.3
 _MAX_BYTES: Final = 8 << 20
 _CONTEXT: Final = 64  # samples of the chunk before that the network sees in front of each chunk
-_STATE: Final = (1, 1, 128)
+_STATE: Final = (1, 1, HIDDEN)
 
 
 class Graph(Protocol):

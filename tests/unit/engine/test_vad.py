@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from whisper_onnx import vad_silero
 from whisper_onnx.errors import AudioError, BundleError, BundleHashError, OptionsError
+from whisper_onnx.runtime import load_graph
 from whisper_onnx.vad import Detectors, Span, VadOptions, spans, speech_spans
+from whisper_onnx.vad_graph import speech_graph
+from whisper_onnx.vad_silero import Silero
 
 Samples = NDArray[np.float32]
 SPEECH = Path(__file__).parents[2] / "data" / "speech"
@@ -60,6 +63,22 @@ def test_each_sentence_is_found_where_it_was_spoken(method: Any, name: str, dete
     for (start, end), (first, last) in zip(found, spoken, strict=True):
         assert start / RATE == pytest.approx(first, abs=0.15)
         assert end / RATE == pytest.approx(last, abs=0.15)
+
+
+@pytest.mark.parametrize("chunks", [1, 7, 128])
+def test_our_graph_of_sileros_weights_answers_as_the_packages_own_graph(chunks: int) -> None:
+    network = vad_silero.read_network()
+    sounds = [read(name) for name in sorted(json.loads((SPEECH / "texts.json").read_text()))]
+    sound = np.concatenate([*sounds, noise(2, 0.1), np.zeros(RATE, np.float32), music(2)])
+    sound = sound[: len(sound) // (chunks * CHUNK) * chunks * CHUNK].reshape(-1, chunks * CHUNK)
+    probabilities = []
+    for graph in (network, speech_graph(network)):
+        detector = Silero(load_graph(graph, "cpu"))
+        probabilities.append(np.concatenate([detector.feed(piece) for piece in sound]))
+    theirs, ours = probabilities
+    assert theirs.max() > 0.9
+    assert theirs.min() < 0.1
+    assert ours == pytest.approx(theirs, abs=5e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)
