@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from stenobox.access import Accounts, AttemptLimiter, Keys, Passwords, Sessions, SetupLink, Users
+from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
 from stenobox.config import Settings
@@ -54,6 +55,7 @@ DATABASE = web.AppKey("database", Database)
 WORKER = web.AppKey("worker", Worker)
 WATCHDOG = web.AppKey("watchdog", Watchdog)
 EXPIRY = web.AppKey("expiry", Expiry)
+FORKS = web.AppKey("forks", ForkServer)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -69,7 +71,7 @@ def build(settings: Settings) -> web.Application:
     app.on_response_prepare.append(mark_started)
     app.on_response_prepare.append(tus.mark)
     app.on_shutdown.append(_end_streams)
-    app.cleanup_ctx.extend([_data, _parts, _background])
+    app.cleanup_ctx.extend([_data, _forks, _parts, _background])
     app[keys.SETTINGS] = settings
     app[keys.OPENAPI] = document(ROUTES, OPERATIONS)
     app[LAYOUT] = Layout(settings.data)
@@ -93,6 +95,13 @@ async def _data(app: web.Application) -> AsyncIterator[None]:
             await database.close()
     finally:
         lock.release()
+
+
+async def _forks(app: web.Application) -> AsyncIterator[None]:
+    """The process that decoding children are forked from."""
+    app[FORKS] = ForkServer()
+    yield
+    await app[FORKS].close()
 
 
 async def _parts(app: web.Application) -> AsyncIterator[None]:
@@ -129,7 +138,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     limits = AudioLimits.of(settings.audio)
 
     async def look_into(path: Path) -> AudioInfo:
-        return await probe(path, limits)
+        return await probe(path, limits, start=app[FORKS].child)
 
     app[keys.EVENTS] = EventHub()
     app[keys.RECORDINGS] = Recordings(database, layout)
@@ -160,6 +169,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         layout=layout,
         events=app[keys.EVENTS],
         observer=app[keys.METRICS],
+        start=app[FORKS].child,
     )
     app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
     _attach_collectors(app, layout)

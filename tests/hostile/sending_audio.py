@@ -54,7 +54,7 @@ def send_all(box: Daemon, files: Iterable[Hostile]) -> Report:
         report.wrong.append(f"a child had {report.child_peak >> 20} MiB")
     if report.daemon_growth > DAEMON_GROWTH_BYTES:
         report.wrong.append(f"the daemon grew by {report.daemon_growth >> 20} MiB")
-    if list(_children(box.process.pid)):
+    if list(_decoders(box.process.pid)):
         report.wrong.append("a decoding child is left")
     report.wrong += [f"logged: {line.strip()[:300]}" for line in box.log if "Traceback" in line]
     return report
@@ -107,7 +107,7 @@ def _watched(pid: int, report: Report) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(0.02):
             report.daemon_growth = max(report.daemon_growth, _memory(Path(f"/proc/{pid}"), "VmRSS") - before)
-            for child in _children(pid):
+            for child in _decoders(pid):
                 report.child_peak = max(report.child_peak, _memory(child, "VmHWM"))
 
     watcher = threading.Thread(target=watch)
@@ -123,6 +123,12 @@ def _children(pid: int) -> Iterator[Path]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):
             yield from (Path(f"/proc/{child}") for child in (thread / "children").read_text().split())
+
+
+def _decoders(pid: int) -> Iterator[Path]:
+    """The children that decode: those of the daemon's one child, which forks them."""
+    (server,) = _children(pid)
+    return _children(int(server.name))
 
 
 def _memory(process: Path, what: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from making_audio import encoded, tone, wav
-from stenobox.audio import sandbox
+from stenobox.audio import sandbox, spawning
 from stenobox.audio.decode import decode, open_samples
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import probe
@@ -251,13 +251,13 @@ async def test_without_any_wall_nothing_is_read(
     tmp_path: Path, bait: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real child on a machine that grants neither: played by a libc that refuses both."""
-    boot = sandbox._BOOT.replace(
+    boot = spawning._BOOT.replace(
         " runpy.run",
         " import stenobox.audio.seccomp as s, stenobox.audio.landlock as l;"
         " s.lock_down = l.lock_down = lambda libc: False;"
         " runpy.run",
     )
-    monkeypatch.setattr(sandbox, "_BOOT", boot)
+    monkeypatch.setattr(spawning, "_BOOT", boot)
     with pytest.raises(DecoderFailed, match="NotConfined"):
         await decode(bait, tmp_path / "out", LIMITS)
     assert not (tmp_path / "out").exists()
@@ -312,14 +312,14 @@ async def test_the_child_inherits_the_recording_its_output_and_the_pipe_and_noth
     """Told by a child in place of ours, in the words of a fault; 0 to 2 are /dev/null."""
     boot = """
 import sys, os, json
-order = json.loads(sys.argv[2])
+order = json.loads(sys.argv[-1])
 null = os.stat("/dev/null").st_rdev
 others = [fd for fd in range(256) if os.path.exists(f"/proc/self/fd/{fd}") and os.fstat(fd).st_rdev != null]
 mine = sorted(others) == sorted([order["source"], order["out"], order["pipe"]])
 answer = {"kind": "fault", "error": "Told", "where": "three" if mine else str(others)}
 os.write(order["pipe"], json.dumps(answer).encode() + b"\\n")
 """
-    monkeypatch.setattr(sandbox, "_BOOT", boot)
+    monkeypatch.setattr(spawning, "_BOOT", boot)
     with (tmp_path / "database").open("wb") as secret:
         os.set_inheritable(secret.fileno(), True)
         with pytest.raises(DecoderFailed, match="Told at three"):
@@ -354,11 +354,11 @@ async def test_a_child_that_was_taken_over_cannot_say_more_than_the_protocol(
     ending = f"os.kill(os.getpid(), {-status})" if status < 0 else f"os._exit({status})"
     boot = f"""
 import sys, os, json
-order = json.loads(sys.argv[2])
+order = json.loads(sys.argv[-1])
 os.write(order["pipe"], {words!r})
 {ending}
 """
-    monkeypatch.setattr(sandbox, "_BOOT", boot)
+    monkeypatch.setattr(spawning, "_BOOT", boot)
     out = tmp_path / "out"
     with pytest.raises(expected) as caught:
         await decode(bait, out, LIMITS)

@@ -1,8 +1,8 @@
 """The decoding child: one recording in through a descriptor, float32 samples out through another, words over
 a pipe.
 
-Started by `sandbox.py` as `python -I -m stenobox.audio.child`; it is given no path, no environment and no
-privilege. Exit status 0 means that the last line on the pipe is the answer, whichever it is.
+Started by `spawning.py` as a program, or forked by `forkserver.py`; it is given no path, no environment and
+no privilege. Exit status 0 means that the last line on the pipe is the answer, whichever it is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from stenobox.audio import protocol
 from stenobox.audio.confine import confine
+from stenobox.audio.protocol import Order
 from stenobox.audio.readers import (
     CUT_SECONDS,
     FFmpegReader,
@@ -46,25 +47,20 @@ class Refused(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the parent asks for; descriptors are numbers, `out` is -1 for a probe."""
-
-    mode: str
-    source: int
-    out: int
-    pipe: int
-    parent: int
-    max_seconds: float
-    memory_bytes: int
-    cpu_seconds: int
-    track: int = 0
-
-
 def main(argv: list[str]) -> int:
-    order = Order(**json.loads(argv[0]))
+    load()
+    work(Order(**json.loads(argv[0])))
+    return 0
+
+
+def load() -> None:
+    """Import what is needed later, when no file can be opened."""
     for module in LOADED_LATE:
         importlib.import_module(module)
+
+
+def work(order: Order) -> None:
+    """Confine this process for good, carry the order out and say the answer."""
     try:
         walls = confine(
             memory_bytes=order.memory_bytes,
@@ -82,7 +78,6 @@ def main(argv: list[str]) -> int:
     except Exception as error:
         answer = {"kind": "fault", "error": type(error).__name__, "where": _place(error)}
     _say(order, answer)
-    return 0
 
 
 def _place(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from stenobox.audio import protocol
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.sandbox import Done, ask_child
+from stenobox.audio.spawning import Start, spawned
 from stenobox.errors import UndecodableAudio
 from stenobox.shielding import finish
 
@@ -40,18 +41,20 @@ async def decode(
     on_progress: Callable[[float], None] | None = None,
     *,
     track: int = 0,
+    start: Start = spawned,
 ) -> Decoded:
     """Write `out`: raw little-endian float32, 16 kHz, mono, in [-1, 1]; memory stays bounded whatever the
     length.
 
     A recording that breaks off or has damaged parts gives what can be decoded, and a warning that says so.
     `track` counts the tracks of sound from 1; 0 takes the main one. `on_progress` is told the position
-    reached in seconds. On any error, and on cancellation, the child is killed and `out` is gone.
+    reached in seconds; `start` says how the child is started. On any error, and on cancellation, the child is
+    killed and `out` is gone.
 
     Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong, DecoderLimit, DiskFull or DecoderFailed.
     """
     try:
-        done = await ask_child("decode", source, out, limits, on_progress, track=track)
+        done = await ask_child("decode", source, out, limits, on_progress, track=track, start=start)
         size = (await asyncio.to_thread(out.stat)).st_size
         if (
             not isinstance(done, Done)

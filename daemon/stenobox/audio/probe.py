@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.sandbox import Info, ask_child
+from stenobox.audio.spawning import Start, spawned
 from stenobox.audio.tags import recorded_of, title_of
 from stenobox.errors import UndecodableAudio
 
@@ -30,13 +31,13 @@ class AudioInfo:
     recorded: str | None = None
 
 
-async def probe(path: Path, limits: AudioLimits) -> AudioInfo:
-    """Read the header and decode the first block.
+async def probe(path: Path, limits: AudioLimits, *, start: Start = spawned) -> AudioInfo:
+    """Read the header and decode the first block; `start` says how the child is started.
 
     Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong (by the announced length), DecoderLimit or
     DecoderFailed.
     """
-    info = await ask_child("probe", path, None, limits.for_a_look())
+    info = await ask_child("probe", path, None, limits.for_a_look(), start=start)
     if not isinstance(info, Info):
         raise UndecodableAudio(problem="the decoder broke down on it.")
     duration = info.duration if info.duration is not None and 0 < info.duration < 1e9 else None

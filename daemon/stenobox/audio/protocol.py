@@ -9,16 +9,33 @@
 
 The child has been reading hostile bytes, so what it says is not trusted either: problems and warnings travel
 as keys into the tables below, never as text, and the two tags are checked again. This module is imported by
-the child, so it imports nothing.
+the child, so it imports next to nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 SAMPLE_RATE: Final = 16_000  # Hz, what Whisper hears
 BYTES_PER_SAMPLE: Final = 4  # float32
 BYTES_PER_SECOND: Final = SAMPLE_RATE * BYTES_PER_SAMPLE
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent asks for; descriptors are numbers, `out` is -1 for a probe."""
+
+    mode: str
+    source: int
+    out: int
+    pipe: int
+    parent: int
+    max_seconds: float
+    memory_bytes: int
+    cpu_seconds: int
+    track: int = 0
+
 
 # Error codes of the child.
 NOT_AUDIO: Final = "not_audio"

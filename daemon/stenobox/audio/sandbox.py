@@ -1,8 +1,8 @@
-"""The parent's side of the decoding child: start it, listen, and end it whatever happens.
+"""The parent's side of the decoding child: give it the recording, listen, and judge its answer.
 
-The child gets three descriptors (the recording, the output, the pipe), an empty environment, its own session,
-and `/` as working folder. It is killed with its whole process group when the time is up or when the task that
-waits for it is cancelled. Nothing that it says is believed further than its type: see `protocol.py`.
+How it is started and ended is in `spawning.py` and `forkclient.py`. It is killed when the time is up or when
+the task that waits for it is cancelled. Nothing that it says is believed further than its type: see
+`protocol.py`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import os
 import signal
 import stat
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 
 from stenobox.audio import protocol
+from stenobox.audio.forkclient import ForkServerGone
 from stenobox.audio.limits import AudioLimits
+from stenobox.audio.protocol import Order
+from stenobox.audio.spawning import Start, spawned
 from stenobox.errors import (
     AudioTooLong,
     DecoderFailed,
@@ -33,22 +34,6 @@ from stenobox.errors import (
     UndecodableAudio,
 )
 from stenobox.shielding import finish
-
-_MAX_LINE = 16_384  # bytes; the longest honest line is a few hundred
-_ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    # One thread: the machine's cores belong to the speech engine, and a process limit of 0 allows no more.
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-# `-I` keeps the environment and the working folder out of the import path; the folder that holds the package
-# is added at the end of it, where it cannot hide a module of Python's own. In an installed product it is
-# there already.
-_BOOT = (
-    "import sys, runpy; sys.path.append(sys.argv.pop(1));"
-    " runpy.run_module('stenobox.audio.child', run_name='__main__')"
-)
-_SOURCE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class Info(msgspec.Struct, tag="info", tag_field="kind", forbid_unknown_fields=True):
@@ -94,8 +79,9 @@ async def ask_child(
     on_progress: Callable[[float], None] | None = None,
     *,
     track: int = 0,
+    start: Start = spawned,
 ) -> Info | Done:
-    """Run one child over `source` and return its answer.
+    """Run one child over `source` and return its answer; `start` says how it is started.
 
     Raises EmptyFile, NotAudio, UndecodableAudio, AudioTooLong, DecoderLimit, DiskFull or DecoderFailed;
     FileNotFoundError and PermissionError come from opening `source`.
@@ -107,99 +93,39 @@ async def ask_child(
         if out is not None:
             out_fd = await finish(asyncio.to_thread(_open_output, out))
             descriptors.callback(os.close, out_fd)
-        answer: Answer | None = None
-        status = 0
-        async with _child(mode, source_fd, out_fd, track, limits) as (process, lines):
-            try:
-                async with asyncio.timeout(limits.wall_seconds):
-                    async for answer in _answers(lines):
-                        if isinstance(answer, Progress) and on_progress is not None:
-                            on_progress(answer.seconds)
-                    status = await process.wait()
-            except TimeoutError:
-                raise DecoderLimit(limit=f"{limits.wall_seconds:.0f} seconds") from None
-    return _judge(answer, status, limits)
-
-
-@contextlib.asynccontextmanager
-async def _child(
-    mode: str, source_fd: int, out_fd: int, track: int, limits: AudioLimits
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
-    """A running child and the lines that it says; gone, with all its kin, when the block is left."""
-    loop = asyncio.get_running_loop()
-    read_end, write_end = os.pipe()
-    pipe = os.fdopen(read_end, "rb", buffering=0)
-    order = {
-        "mode": mode,
-        "source": source_fd,
-        "out": out_fd,
-        "pipe": write_end,
-        "parent": os.getpid(),
-        "max_seconds": limits.max_seconds,
-        "memory_bytes": limits.memory_bytes,
-        "cpu_seconds": limits.cpu_seconds,
-        "track": track,
-    }
-    reader = asyncio.StreamReader(limit=_MAX_LINE)
-    try:
-        try:
-            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-        except BaseException:
-            pipe.close()
-            raise
-        try:
-            process = await _started(
-                sys.executable,
-                "-I",
-                "-c",
-                _BOOT,
-                _SOURCE_ROOT,
-                json.dumps(order),
-                pass_fds=tuple(fd for fd in (source_fd, out_fd, write_end) if fd >= 0),
-            )
-        except BaseException:
-            transport.close()
-            raise
-    finally:
-        os.close(write_end)
-    try:
-        yield process, reader
-    finally:
-        transport.close()
-        await _ended(process)
-
-
-async def _started(*command: str, pass_fds: tuple[int, ...]) -> asyncio.subprocess.Process:
-    """A new child; a cancellation while it starts leaves none behind."""
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            pass_fds=pass_fds,
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
+        order = Order(
+            mode=mode,
+            source=source_fd,
+            out=out_fd,
+            pipe=-1,
+            parent=-1,
+            max_seconds=limits.max_seconds,
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_seconds,
+            track=track,
         )
-    )
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        while not starting.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([starting])
-        if starting.exception() is None:
-            await _ended(starting.result())
-        raise
+        try:
+            return await _asked(order, limits, on_progress, start)
+        except ForkServerGone:
+            os.lseek(source_fd, 0, os.SEEK_SET)
+            return await _asked(order, limits, on_progress, spawned)
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Wait for its end; with all its kin it is killed if it has not come yet."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    await finish(process.wait())
+async def _asked(
+    order: Order, limits: AudioLimits, on_progress: Callable[[float], None] | None, start: Start
+) -> Info | Done:
+    answer: Answer | None = None
+    status = 0
+    async with start(order) as (child, lines):
+        try:
+            async with asyncio.timeout(limits.wall_seconds):
+                async for answer in _answers(lines):
+                    if isinstance(answer, Progress) and on_progress is not None:
+                        on_progress(answer.seconds)
+                status = await child.wait()
+        except TimeoutError:
+            raise DecoderLimit(limit=f"{limits.wall_seconds:.0f} seconds") from None
+    return _judge(answer, status, limits)
 
 
 def _open_recording(path: Path) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stenobox.audio.decode import decode, open_samples
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.protocol import SAMPLE_RATE
+from stenobox.audio.spawning import Start
 from stenobox.errors import (
     DecoderFailed,
     EngineFailed,
@@ -56,6 +57,7 @@ class Tools:
     events: EventHub
     engine: Engine
     limits: AudioLimits
+    start: Start
     observer: WorkerObserver
     clock: Callable[[], float]
 
@@ -118,7 +120,11 @@ class Attempt:
         recording = await tools.recordings.get(job.recording_id)
         try:
             decoded = await decode(
-                tools.recordings.path(recording), self._scratch, tools.limits, track=job.options.track
+                tools.recordings.path(recording),
+                self._scratch,
+                tools.limits,
+                track=job.options.track,
+                start=tools.start,
             )
         except OSError as error:
             raise DecoderFailed(error=f"the recording's file: {error.strerror}") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stenobox.audio.limits import AudioLimits
+from stenobox.audio.spawning import Start, spawned
 from stenobox.config import Settings
 from stenobox.errors import LeaseLost, ModelError, StenoboxError, Unavailable
 from stenobox.events import EventHub
@@ -47,7 +48,7 @@ class WorkerStatus:
 
 class Worker:
     """`await run()` in the application's TaskGroup: cancelling it is the clean stop, an exception is a fault
-    of ours.
+    of ours. `start`: how decoding children are started.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Worker:
         layout: Layout,
         events: EventHub,
         observer: WorkerObserver | None = None,
+        start: Start = spawned,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -76,6 +78,7 @@ class Worker:
             events=events,
             engine=self._engine,
             limits=AudioLimits.of(settings.audio),
+            start=start,
             observer=observer or NoObserver(),
             clock=clock,
         )
