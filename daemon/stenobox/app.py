@@ -24,6 +24,7 @@ from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.events import EventHub
 from stenobox.files import DataLock
+from stenobox.hotfolder.service import HotFolders
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
@@ -54,6 +55,7 @@ LAYOUT = web.AppKey("layout", Layout)
 DATABASE = web.AppKey("database", Database)
 WORKER = web.AppKey("worker", Worker)
 WATCHDOG = web.AppKey("watchdog", Watchdog)
+HOT_FOLDERS = web.AppKey("hot_folders", HotFolders)
 EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
@@ -171,6 +173,16 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         observer=app[keys.METRICS],
         start=app[FORKS].child,
     )
+    app[HOT_FOLDERS] = HotFolders(
+        settings.inboxes,
+        db=database,
+        intake=app[keys.INTAKE],
+        models=app[keys.MODELS],
+        users=app[keys.USERS],
+        jobs=app[keys.JOBS],
+        transcripts=app[keys.TRANSCRIPTS],
+        events=app[keys.EVENTS],
+    )
     app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
     _attach_collectors(app, layout)
 
@@ -192,7 +204,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         parts = [
             group.create_task(_endless(part.run()), name=type(part).__name__)
-            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG], app[EXPIRY])
+            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG], app[EXPIRY], app[HOT_FOLDERS])
         ]
         yield
         for part in parts:

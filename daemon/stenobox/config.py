@@ -15,7 +15,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from stenobox.errors import SettingsError
+from stenobox.inboxes import InboxSettings, inboxes_of
 
 DEFAULT_CONFIG = Path("/etc/stenobox/stenobox.toml")
 DEFAULT_DATA = Path("/var/lib/stenobox")
@@ -33,6 +34,7 @@ KEY_VARIABLE = "STENOBOX_KEY"
 NO_SETTINGS = frozenset({CONFIG_VARIABLE, SERVER_VARIABLE, KEY_VARIABLE})
 """Variables that look like settings and are not: where the settings are, and what `stenobox push` wants."""
 
+INBOXES = "inboxes"
 GIB = 2**30
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -142,6 +144,7 @@ class Settings:
     sessions: SessionsSettings = field(default_factory=SessionsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    inboxes: tuple[InboxSettings, ...] = ()
 
 
 class Key(NamedTuple):
@@ -170,6 +173,8 @@ def reference() -> tuple[Key, ...]:
 def _keys(owner: type[Any], section: str) -> Iterator[Key]:
     hints = get_type_hints(owner, include_extras=True)
     for item in fields(owner):
+        if item.name == INBOXES:  # tables of their own, see inboxes.py
+            continue
         kind = hints[item.name]
         if is_dataclass(kind) and isinstance(kind, type):
             yield from _keys(kind, item.name)
@@ -188,8 +193,11 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
     keys = {key.path: key for key in reference()}
     values: dict[str, Any] = {}
     source = _config_file(config, env)
+    inboxes: tuple[InboxSettings, ...] = ()
     if source is not None:
-        for path, value in _flatten(_read_toml(source), str(source), keys):
+        table = _read_toml(source)
+        inboxes = inboxes_of(table.pop("inbox", []), str(source), _path)
+        for path, value in _flatten(table, str(source), keys):
             values[path] = _convert(keys[path], value, str(source), path)
     by_variable = {key.variable: key for key in keys.values()}
     for variable in sorted(env):
@@ -201,7 +209,7 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
         values[key.path] = _convert(key, _from_text(key, env[variable]), "environment", variable)
     if data is not None:
         values["data"] = data
-    return _build(keys, values)
+    return replace(_build(keys, values), inboxes=inboxes)
 
 
 def _config_file(config: Path | None, env: Mapping[str, str]) -> Path | None:

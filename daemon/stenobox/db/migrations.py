@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial, m0002_uploads
+from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),
     Migration(2, m0002_uploads.DESCRIPTION, m0002_uploads.STATEMENTS),
+    Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
 )
 
 

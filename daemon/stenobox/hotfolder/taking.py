@@ -1,0 +1,155 @@
+"""From a file in an inbox to a durable job: its bytes are copied while they are hashed, and looked into."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from stenobox.access import Users
+from stenobox.db import Transaction
+from stenobox.errors import (
+    AccessError,
+    AudioError,
+    BadInput,
+    DecoderFailed,
+    NotFound,
+    SettingsError,
+    Unavailable,
+)
+from stenobox.hotfolder.complete import Look, State, look_of, state_of
+from stenobox.hotfolder.drops import Drops
+from stenobox.hotfolder.folders import Place, open_file, write_new
+from stenobox.hotfolder.names import ERROR_SUFFIX, free_names, shown
+from stenobox.inboxes import MAX_OVERRIDE_BYTES, OVERRIDE_FILE, InboxSettings, overridden
+from stenobox.intake.direct import BLOCK_BYTES, DirectIntake
+from stenobox.joboptions import Order, order_of
+from stenobox.jobs.page import encode_options
+from stenobox.log import get_logger
+from stenobox.models import ModelStore
+from stenobox.shielding import finish
+from stenobox.types import Identity, Job, Role, User
+
+__all__ = ["CUT_OFF", "Taker", "Took", "effective"]
+
+log = get_logger(__name__)
+
+CUT_OFF = "The copy of this file broke off: its end is missing. Copy it into the folder once more."
+
+
+class Took(Enum):
+    """What became of a file."""
+
+    JOB = auto()  # it is a job, or has joined one
+    REFUSED = auto()  # it is no recording
+    LATER = auto()  # it is being written, or the box has no room now
+    BLOCKED = auto()  # the settings of the inbox have to change first
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Takes files of one inbox."""
+
+    settings: InboxSettings
+    drops: Drops
+    intake: DirectIntake
+    models: ModelStore
+    users: Users
+
+    async def take(self, place: Place, look: Look) -> Took:
+        """Take a file that looked like this a moment ago. Raises OSError when the folder cannot be used."""
+        descriptor = await finish(asyncio.to_thread(open_file, self.settings.path, place))
+        try:
+            return await self._take(descriptor, place, look)
+        except Unavailable as error:
+            log.info("drop_put_off", inbox=self.settings.name, code=error.code)
+            return Took.LATER
+        except DecoderFailed as error:
+            log.warning("drop_put_off", inbox=self.settings.name, code=error.code)
+            return Took.LATER
+        except (BadInput, AudioError) as error:
+            await self.drops.refused(place, look, error.detail)
+            log.info("drop_refused", inbox=self.settings.name, code=error.code)
+            return Took.REFUSED
+        except (AccessError, NotFound) as error:  # of the owner's account
+            log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
+            return Took.BLOCKED
+        except SettingsError as error:
+            log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
+            text = f"{error.detail}\n\nUntil that is mended, recordings wait in this folder.\n"
+            names = free_names(OVERRIDE_FILE + ERROR_SUFFIX)
+            await finish(asyncio.to_thread(write_new, self.settings.path, (), names, text.encode()))
+            return Took.BLOCKED
+        finally:
+            os.close(descriptor)
+
+    async def _take(self, descriptor: int, place: Place, look: Look) -> Took:
+        if not await asyncio.to_thread(_is_as_it_looked, descriptor, look):
+            return Took.LATER
+        identity = Identity(await self._owner(), via="inbox")
+        order = await asyncio.to_thread(self._order)
+        wishes = encode_options(order.options)
+        received = await self.intake.receive(_content(descriptor), shown(place[-1]))
+        if not await asyncio.to_thread(_is_as_it_looked, descriptor, look) or received.size != look.size:
+            await self.intake.discard(received)
+            return Took.LATER
+        if (job_id := await self.drops.same(received.sha256, wishes)) is not None:
+            await self.intake.discard(received)
+            await self.drops.joined(place, look, sha256=received.sha256, wishes=wishes, job_id=job_id)
+            log.info("drop_joined", inbox=self.settings.name, job=job_id)
+            return Took.JOB
+
+        async def as_well(tx: Transaction, job: Job) -> None:
+            await self.drops.took(tx, place, look, sha256=received.sha256, wishes=wishes, job_id=job.id)
+
+        job = await self.intake.accept(identity, received, order.options, order.priority, also=as_well)
+        log.info("drop_taken", inbox=self.settings.name, job=job.id)
+        return Took.JOB
+
+    async def _owner(self) -> User:
+        """Raises NotFound, or AccessError for an account that may not send recordings."""
+        user = await self.users.find(self.settings.owner)
+        if user.disabled or user.role is Role.VIEWER:
+            raise AccessError
+        return user
+
+    def _order(self) -> Order:
+        """Raises SettingsError when the inbox asks for what the box does not have. Blocks."""
+        settings = effective(self.settings)
+        fields = {
+            "model": settings.model,
+            "language": settings.language,
+            "task": settings.task,
+            "priority": settings.priority,
+        }
+        try:
+            return order_of(self.models, fields)
+        except BadInput as error:
+            raise SettingsError(source=OVERRIDE_FILE, problem=error.detail) from error
+
+
+def effective(settings: InboxSettings) -> InboxSettings:
+    """With what the `stenobox.toml` in the inbox says. Raises SettingsError. Blocks."""
+    try:
+        descriptor = open_file(settings.path, (OVERRIDE_FILE,))
+    except FileNotFoundError:
+        return settings
+    except OSError as error:
+        raise SettingsError(source=OVERRIDE_FILE, problem=f"cannot be read ({error.strerror}).") from error
+    with os.fdopen(descriptor, "rb") as file:
+        text = file.read(MAX_OVERRIDE_BYTES + 1)
+    if len(text) > MAX_OVERRIDE_BYTES:
+        raise SettingsError(source=OVERRIDE_FILE, problem="is too large.")
+    return overridden(settings, text)
+
+
+def _is_as_it_looked(descriptor: int, look: Look) -> bool:
+    return look_of(os.fstat(descriptor)) == look and state_of(descriptor) is not State.OPEN
+
+
+async def _content(descriptor: int) -> AsyncIterator[bytes]:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while block := await finish(asyncio.to_thread(os.read, descriptor, BLOCK_BYTES)):
+        yield block
