@@ -56,6 +56,9 @@ class InboxSettings:
     settle_seconds: Annotated[
         float, Meta(ge=0.1, le=3_600, description="A file is taken when it has not changed for so long")
     ] = 1.0
+    patience_seconds: Annotated[
+        float, Meta(ge=1, le=86_400, description="How long a copy that broke off may take to go on")
+    ] = 120.0
     rescan_seconds: Annotated[
         float, Meta(ge=0.5, le=86_400, description="How often the folder is looked through, beside inotify")
     ] = 30.0

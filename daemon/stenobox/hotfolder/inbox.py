@@ -35,7 +35,6 @@ POLL_SECONDS: Final = 5.0  # at most, where the kernel tells nothing
 OPEN_SECONDS: Final = 1.0  # until a file that somebody has open is looked at again
 LATER_SECONDS: Final = 10.0
 UNKNOWN_SETTLE_SECONDS: Final = 10.0  # at least, where nobody tells whether a file is open
-CUT_OFF_SECONDS: Final = 120.0  # for a client to come back to a copy that broke off
 DEEPEST: Final = 16  # folders in folders
 
 log = get_logger(__name__)
@@ -214,7 +213,7 @@ class Inbox:
             return self.settings.settle_seconds - quiet
         async with room:
             state = await asyncio.to_thread(_state, self.settings.path, place)
-            if (pause := _pause(state, look, quiet)) > 0:
+            if (pause := self._pause(state, look, quiet)) > 0:
                 return pause
             if state is State.CUT_OFF:
                 await self.drops.refused(place, look, CUT_OFF)
@@ -227,6 +226,15 @@ class Inbox:
         self.counts[took.name.lower()] += 1
         self._finish_due = True
         return None
+
+    def _pause(self, state: State, look: Look, quiet: float) -> float:
+        """Seconds to wait for a file that has not changed for `quiet` seconds; 0 or less: its turn has come."""
+        if state is State.OPEN:
+            return OPEN_SECONDS
+        if state is State.CUT_OFF:
+            return min(LATER_SECONDS, self.settings.patience_seconds - quiet)
+        # Clients begin with an empty file, and some close it before they open it again to write.
+        return UNKNOWN_SETTLE_SECONDS - quiet if state is State.UNKNOWN or look.size == 0 else 0.0
 
     # Giving back.
 
@@ -243,16 +251,6 @@ class Inbox:
                 self.counts["given_back"] += 1
                 if await asyncio.to_thread(look_at, self.settings.path, drop.place) != drop.look:
                     self._known.discard((drop.place, drop.look))
-
-
-def _pause(state: State, look: Look, quiet: float) -> float:
-    """Seconds to wait for a file that has not changed for `quiet` seconds; 0 or less: its turn has come."""
-    if state is State.OPEN:
-        return OPEN_SECONDS
-    if state is State.CUT_OFF:
-        return min(LATER_SECONDS, CUT_OFF_SECONDS - quiet)
-    # Clients begin with an empty file, and some close it before they open it again to write.
-    return UNKNOWN_SETTLE_SECONDS - quiet if state is State.UNKNOWN or look.size == 0 else 0.0
 
 
 def _state(root: Path, place: Place) -> State:
