@@ -50,6 +50,7 @@ class Clock:
 @dataclass(frozen=True)
 class WaveInfo:
     duration: float | None
+    truncated: bool = False
 
 
 async def probe_wave(path: Path) -> WaveInfo:

@@ -99,16 +99,20 @@ def test_one_that_is_overwritten_while_its_job_waits_is_not_lost(
 def test_a_client_that_is_killed_in_mid_put_leaves_no_job_and_can_begin_again(
     tmp_path: Path, box: HotBox, share: Smbd
 ) -> None:
-    path = source(tmp_path, 3_000, 8)  # 96 MB
+    path = source(tmp_path, 6_000, 8)  # 192 MB
     client = subprocess.Popen(share.command(f'put "{path}" "big.wav"'))
-    box.wait_until(lambda: "big.wav" in box.files(), "it never began")
+    target = box.inbox / "big.wav"
+    box.wait_until(lambda: target.exists() and target.stat().st_size > 1_000_000, "it never began")
     client.kill()
     client.wait(60)
-    time.sleep(2)
-    assert all(box.stored(job) == path.read_bytes() for job in box.jobs())  # none, unless it was too late
-    share.put(path, "big.wav")
-    box.wait_for_files("big.txt")
-    assert path.read_bytes() in [box.stored(job) for job in box.jobs()]
+    box.wait_for_files("failed/big.wav", "failed/big.wav.error.txt")
+    assert 0 < (box.inbox / "failed" / "big.wav").stat().st_size < path.stat().st_size
+    assert "broke off" in (box.inbox / "failed" / "big.wav.error.txt").read_text()
+    assert box.jobs() == []
+    short = source(tmp_path, 3, 8, "short.wav")
+    share.put(short, "big.wav")
+    box.wait_for_files("big.txt", "done/big.wav")
+    assert [box.stored(job) for job in box.jobs()] == [short.read_bytes()]
 
 
 def test_a_connection_that_is_cut_halfway_makes_no_job_and_is_told(box: HotBox, share: Smbd) -> None:

@@ -151,6 +151,7 @@ def _probe(order: Order, reader: Reader, head: bytes) -> dict[str, object] | Non
         "sample_rate": block.rate,
         "channels": block.samples.shape[1],
         **asdict(_tags(order, reader, head)),
+        "truncated": reader.truncated,
     }
 
 

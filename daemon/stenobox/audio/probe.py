@@ -18,7 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.,+ -]{1,60}")
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
     """`format` and `codec` in the decoder's words; `duration` in seconds where the header tells it, which may
-    be wrong. `tracks` of sound. `title` and `recorded` are the file's tags, see `tags.Tags`.
+    be wrong. `tracks` of sound. `title` and `recorded` are the file's tags, see `tags.Tags`. `truncated`: the
+    header announces more bytes than there are.
     """
 
     format: str
@@ -29,6 +30,7 @@ class AudioInfo:
     tracks: int = 1
     title: str | None = None
     recorded: str | None = None
+    truncated: bool = False
 
 
 async def probe(path: Path, limits: AudioLimits, *, start: Start = spawned) -> AudioInfo:
@@ -51,6 +53,7 @@ async def probe(path: Path, limits: AudioLimits, *, start: Start = spawned) -> A
         # Checked once more on this side: the child has been reading hostile bytes.
         title_of(info.title or ""),
         recorded_of(info.recorded or ""),
+        info.truncated,
     )
 
 

@@ -1,7 +1,7 @@
 """The words that the decoding child and its parent share: one JSON object a line, over a pipe.
 
     {"kind": "info", "format", "codec", "duration", "sample_rate", "channels",
-                     "tracks", "title", "recorded"}                              once a decoder was found
+                     "tracks", "title", "recorded", "truncated"}                 once a decoder was found
     {"kind": "progress", "seconds"}                                              now and then
     {"kind": "done", "samples", "warnings": [key, ...], "walls": [key, ...]}     the last line of a success
     {"kind": "error", "code", "problem": key}                                    the last line of a refusal

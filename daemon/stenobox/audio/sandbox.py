@@ -45,6 +45,7 @@ class Info(msgspec.Struct, tag="info", tag_field="kind", forbid_unknown_fields=T
     tracks: int = 1
     title: str | None = None
     recorded: str | None = None
+    truncated: bool = False
 
 
 class Progress(msgspec.Struct, tag="progress", tag_field="kind", forbid_unknown_fields=True):

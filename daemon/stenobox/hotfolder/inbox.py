@@ -219,16 +219,17 @@ class Inbox:
                 await self.drops.refused(place, look, CUT_OFF)
                 took = Took.REFUSED
             else:
-                took = await self.taker.take(place, look)
+                patient = quiet < self.settings.patience_seconds
+                took = await self.taker.take(place, look, patient=patient)
         if took in (Took.LATER, Took.BLOCKED):
-            return LATER_SECONDS
+            return min(LATER_SECONDS, max(OPEN_SECONDS, self.settings.patience_seconds - quiet))
         self._known.add((place, look))
         self.counts[took.name.lower()] += 1
         self._finish_due = True
         return None
 
     def _pause(self, state: State, look: Look, quiet: float) -> float:
-        """Seconds to wait for a file that has not changed for `quiet` seconds; 0 or less: its turn has come."""
+        """Seconds to wait for a file that has not changed for `quiet` seconds; 0 or less: its turn is now."""
         if state is State.OPEN:
             return OPEN_SECONDS
         if state is State.CUT_OFF:

@@ -24,7 +24,7 @@ from stenobox.hotfolder.drops import Drops
 from stenobox.hotfolder.folders import Place, open_file, write_new
 from stenobox.hotfolder.names import ERROR_SUFFIX, free_names, shown
 from stenobox.inboxes import MAX_OVERRIDE_BYTES, OVERRIDE_FILE, InboxSettings, overridden
-from stenobox.intake.direct import BLOCK_BYTES, DirectIntake
+from stenobox.intake.direct import BLOCK_BYTES, DirectIntake, Probed
 from stenobox.joboptions import Order, order_of
 from stenobox.jobs.page import encode_options
 from stenobox.log import get_logger
@@ -35,6 +35,11 @@ from stenobox.types import Identity, Job, Role, User
 __all__ = ["CUT_OFF", "Taker", "Took", "effective"]
 
 log = get_logger(__name__)
+
+
+class _CutOff(Exception):
+    """The header announces more than there is."""
+
 
 CUT_OFF = "The copy of this file broke off: its end is missing. Copy it into the folder once more."
 
@@ -58,32 +63,38 @@ class Taker:
     models: ModelStore
     users: Users
 
-    async def take(self, place: Place, look: Look) -> Took:
-        """Take a file that looked like this a moment ago. Raises OSError when the folder cannot be used."""
+    async def take(self, place: Place, look: Look, *, patient: bool) -> Took:
+        """Take a file that looked like this a moment ago. `patient`: a copy that broke off may go on yet.
+
+        Raises OSError when the folder cannot be used.
+        """
         descriptor = await finish(asyncio.to_thread(open_file, self.settings.path, place))
         try:
             return await self._take(descriptor, place, look)
-        except Unavailable as error:
+        except _CutOff:
+            return Took.LATER if patient else await self._refuse(place, look, CUT_OFF, "cut_off")
+        except (BadInput, AudioError) as error:
+            return await self._refuse(place, look, error.detail, error.code)
+        except (Unavailable, DecoderFailed) as error:  # trouble of the box's, not of the file's
             log.info("drop_put_off", inbox=self.settings.name, code=error.code)
             return Took.LATER
-        except DecoderFailed as error:
-            log.warning("drop_put_off", inbox=self.settings.name, code=error.code)
-            return Took.LATER
-        except (BadInput, AudioError) as error:
-            await self.drops.refused(place, look, error.detail)
-            log.info("drop_refused", inbox=self.settings.name, code=error.code)
-            return Took.REFUSED
-        except (AccessError, NotFound) as error:  # of the owner's account
+        except (AccessError, NotFound, SettingsError) as error:
             log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
-            return Took.BLOCKED
-        except SettingsError as error:
-            log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
-            text = f"{error.detail}\n\nUntil that is mended, recordings wait in this folder.\n"
-            names = free_names(OVERRIDE_FILE + ERROR_SUFFIX)
-            await finish(asyncio.to_thread(write_new, self.settings.path, (), names, text.encode()))
+            if isinstance(error, SettingsError):
+                await finish(asyncio.to_thread(self._tell, error.detail))
             return Took.BLOCKED
         finally:
             os.close(descriptor)
+
+    async def _refuse(self, place: Place, look: Look, problem: str, code: str) -> Took:
+        await self.drops.refused(place, look, problem)
+        log.info("drop_refused", inbox=self.settings.name, code=code)
+        return Took.REFUSED
+
+    def _tell(self, problem: str) -> None:
+        """To whoever wrote the `stenobox.toml`. Blocks."""
+        text = f"{problem}\n\nUntil that is mended, recordings wait in this folder.\n"
+        write_new(self.settings.path, (), free_names(OVERRIDE_FILE + ERROR_SUFFIX), text.encode())
 
     async def _take(self, descriptor: int, place: Place, look: Look) -> Took:
         if not await asyncio.to_thread(_is_as_it_looked, descriptor, look):
@@ -104,7 +115,9 @@ class Taker:
         async def as_well(tx: Transaction, job: Job) -> None:
             await self.drops.took(tx, place, look, sha256=received.sha256, wishes=wishes, job_id=job.id)
 
-        job = await self.intake.accept(identity, received, order.options, order.priority, also=as_well)
+        job = await self.intake.accept(
+            identity, received, order.options, order.priority, check=_is_whole, also=as_well
+        )
         log.info("drop_taken", inbox=self.settings.name, job=job.id)
         return Took.JOB
 
@@ -147,6 +160,11 @@ def effective(settings: InboxSettings) -> InboxSettings:
 
 def _is_as_it_looked(descriptor: int, look: Look) -> bool:
     return look_of(os.fstat(descriptor)) == look and state_of(descriptor) is not State.OPEN
+
+
+def _is_whole(probed: Probed) -> None:
+    if probed.truncated:
+        raise _CutOff
 
 
 async def _content(descriptor: int) -> AsyncIterator[bytes]:

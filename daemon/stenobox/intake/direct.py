@@ -46,10 +46,14 @@ LOOKS_AT_ONCE = 8
 
 
 class Probed(Protocol):
-    """What a look into the file tells; `duration` in seconds, None when the header does not say."""
+    """What a look into the file tells; `duration` in seconds, None when the header does not say.
+    `truncated`: the header announces more bytes than there are.
+    """
 
     @property
     def duration(self) -> float | None: ...
+    @property
+    def truncated(self) -> bool: ...
 
 
 Also = Callable[[Transaction, Job], Awaitable[None]]
@@ -135,11 +139,13 @@ class DirectIntake:
         options: JobOptions,
         priority: int,
         *,
+        check: Callable[[Probed], None] | None = None,
         also: Also | None = None,
     ) -> Job:
         """Make a received file a recording and a job of `identity`; when this returns, both are durable.
 
-        `also` runs in the transaction that makes the job, so that what it writes is there if the job is.
+        `check` may refuse what the probe tells, by raising. `also` runs in the transaction that makes the
+        job, so that what it writes is there if the job is.
 
         Raises what the probe raises (NotAudio, ...), TooBusy or DiskFull. Then, and when the task is
         cancelled before the COMMIT, the file is gone and no row was made.
@@ -148,6 +154,8 @@ class DirectIntake:
             with _descriptors():
                 async with self._looks:
                     probed = await self._probe(received.path)
+                if check is not None:
+                    check(probed)
                 return await self._store(
                     identity, received, options, priority, duration=probed.duration, also=also
                 )
