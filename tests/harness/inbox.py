@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,15 +14,21 @@ NAME = "office"
 
 
 class HotBox(Daemon):
-    """`settings` of the inbox are TOML values by key; the daemon's log level is `debug`."""
+    """`inbox` holds its settings as TOML values by key, `settings` the daemon's; its log level is `debug`."""
 
-    def __init__(self, folder: Path, *, model: Path, **inbox: str) -> None:
+    def __init__(
+        self, folder: Path, *, model: Path, settings: Mapping[str, object] | None = None, **inbox: str
+    ) -> None:
         self.inbox = folder / "inbox"
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.config = folder / "stenobox.toml"
         keys = {"name": f'"{NAME}"', "path": f'"{self.inbox}"', "owner": f'"{ADMIN}"'} | inbox
         self.config.write_text("[[inbox]]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items()))
-        super().__init__(folder / "data", model=model, settings={"config": self.config, "log.level": "debug"})
+        super().__init__(
+            folder / "data",
+            model=model,
+            settings={"config": self.config, "log.level": "debug"} | dict(settings or {}),
+        )
 
     def __enter__(self) -> Self:
         super().__enter__()
