@@ -30,7 +30,7 @@ from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
-from stenobox.monitor.collectors import DiskCollector, QueueCollector, WorkerCollector
+from stenobox.monitor.collectors import DiskCollector, InboxCollector, QueueCollector, WorkerCollector
 from stenobox.monitor.gpu import GpuCollector
 from stenobox.monitor.health import Health
 from stenobox.monitor.host import HostCollector
@@ -192,6 +192,7 @@ def _attach_collectors(app: web.Application, layout: Layout) -> None:
     metrics.attach(
         QueueCollector(metrics.registry, app[keys.JOBS]),
         WorkerCollector(metrics.registry, app[WORKER]),
+        InboxCollector(metrics.registry, app[HOT_FOLDERS].inboxes),
         DiskCollector(metrics.registry, layout.root),
         HostCollector(metrics.registry),
         GpuCollector(metrics.registry),

@@ -7,13 +7,17 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.daemon import PATIENCE_S, Daemon, clean_environment
+from harness.inbox import HotBox
+from harness.smb import PASSWORD, USER, Smbd
 from harness.talk import HELD_OUT, Talk, talk
+from stenobox.config import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,7 +26,7 @@ def blocks(heading: str = "Ways in") -> list[str]:
     """The indented blocks of the section that are for this box's HTTP, each as it would be pasted."""
     section = (ROOT / "README.md").read_text("utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     found = re.findall(r"(?:^    .+\n)+", section, re.M)
-    return [block for block in found if "$STENOBOX_SERVER" in block or "stenobox push" in block]
+    return [block for block in found if any(way in block for way in ("$STENOBOX_", "stenobox push"))]
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +35,18 @@ def spoken() -> Talk:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("box") / "data", model=demo_bundle) as daemon:
-        daemon.set_up()
-        daemon.wait_ready()
+def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[HotBox]:
+    with HotBox(tmp_path_factory.mktemp("box"), model=demo_bundle, language='"en"') as daemon:
         yield daemon
 
 
-def shell(folder: Path, box: Daemon, script: str) -> None:
+@pytest.fixture(scope="module")
+def share(tmp_path_factory: pytest.TempPathFactory, box: HotBox) -> Iterator[Smbd]:
+    with Smbd(box.inbox, tmp_path_factory.mktemp("samba")) as server:
+        yield server
+
+
+def shell(folder: Path, box: Daemon, share: Smbd, script: str) -> None:
     """Run what a person pasted, in a folder with their recordings and `stenobox` on the path."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
@@ -47,6 +55,10 @@ def shell(folder: Path, box: Daemon, script: str) -> None:
     environment = clean_environment() | {
         "STENOBOX_SERVER": box.url,
         "STENOBOX_KEY": str(box.key),
+        "STENOBOX_BOX": "127.0.0.1",
+        "STENOBOX_SMB_PORT": str(share.port),
+        "STENOBOX_SMB_USER": USER,
+        "PASSWD": PASSWORD,  # smbclient asks for it otherwise
         "XDG_STATE_HOME": str(folder / "state"),
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }
@@ -62,30 +74,47 @@ def shell(folder: Path, box: Daemon, script: str) -> None:
     assert done.returncode == 0, (script, done.stdout, done.stderr)
 
 
-def test_the_document_that_the_readme_fetches_names_every_way_in(tmp_path: Path, box: Daemon) -> None:
+def test_the_document_that_the_readme_fetches_names_every_way_in(
+    tmp_path: Path, box: HotBox, share: Smbd
+) -> None:
     (block,) = blocks("The API")
-    shell(tmp_path, box, block)
+    shell(tmp_path, box, share, block)
     paths = json.loads((tmp_path / "stenobox-openapi.json").read_text())["paths"]
     assert {"/api/jobs", "/api/tus", "/api/tus/{id}", "/api/uploads/init"} <= paths.keys()
 
 
 def test_every_way_in_that_the_readme_shows_gives_the_same_words(
-    tmp_path: Path, box: Daemon, spoken: Talk
+    tmp_path: Path, box: HotBox, share: Smbd, spoken: Talk
 ) -> None:
     (tmp_path / "interview.wav").write_bytes(spoken.wav)
     (tmp_path / "recordings").mkdir()
     (tmp_path / "recordings" / "monday.wav").write_bytes(spoken.wav)
     shown = blocks()
-    for way in ("/api/jobs", "stenobox push", "/api/tus", "/api/uploads/init"):
+    for way in ("/api/jobs", "stenobox push", "/api/tus", "/api/uploads/init", "smbclient"):
         assert any(way in block for block in shown), way
     known: set[str] = set()
     texts: set[str] = set()
     for block in shown:
-        shell(tmp_path, box, block)
-        jobs = {job["id"] for job in box.get("/api/jobs").json["jobs"]} - known
-        assert jobs, block
+        shell(tmp_path, box, share, block)
+        box.wait_until(lambda known=frozenset(known): ids_of(box) - known, block)
+        jobs = ids_of(box) - known
         for job in jobs:
             assert box.wait_for(job, "done", "failed", "quarantined")["state"] == "done", block
             texts.add(box.get(f"/api/jobs/{job}/transcript?format=txt").text)
         known |= jobs
     assert len(texts) == 1 and texts != {""}
+    box.wait_for_files("interview.txt", "done/interview.wav")
+    assert {(box.inbox / "interview.txt").read_text()} == texts
+
+
+def ids_of(box: HotBox) -> set[str]:
+    return {str(job["id"]) for job in box.jobs()}
+
+
+def test_the_inbox_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text("utf-8").split("\n## Ways in\n", 1)[1]
+    (block,) = [block for block in re.findall(r"(?:^    .+\n)+", section, re.M) if "[[inbox]]" in block]
+    config = tmp_path / "stenobox.toml"
+    config.write_text(textwrap.dedent(block))
+    (inbox,) = load_settings(config, None, {}).inboxes
+    assert (inbox.owner, inbox.results, inbox.original) == ("anna", ("txt", "srt"), "move")

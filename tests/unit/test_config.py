@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stenobox.cli.check_config import effective
 from stenobox.config import Settings, load_settings, reference
 from stenobox.errors import SettingsError
+from stenobox.inboxes import inbox_reference, overridden
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,5 +124,81 @@ def shown(default: object) -> str:
 
 def test_the_readme_documents_every_setting_with_its_default_and_no_other() -> None:
     text = (ROOT / "daemon" / "README.md").read_text("utf-8")
-    rows = [line for line in text.split("## Settings")[1].splitlines() if line.startswith("| `")]
+    settings = text.split("## Settings")[1].split("## Inboxes")[0]
+    rows = [line for line in settings.splitlines() if line.startswith("| `")]
     assert rows == [f"| `{key.path}` | {shown(key.default)} | {key.meaning} |" for key in reference()]
+
+
+# Inboxes
+
+
+def with_inboxes(folder: Path, text: str) -> Settings:
+    config = folder / "stenobox.toml"
+    config.write_text(text)
+    return load_settings(config, None, {})
+
+
+INBOX = '[[inbox]]\nname = "{name}"\npath = "{path}"\nowner = "anna"\n'
+
+
+def test_the_readme_documents_every_key_of_an_inbox_and_no_other() -> None:
+    text = (ROOT / "daemon" / "README.md").read_text("utf-8").split("## Inboxes")[1]
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+
+    def default(value: object) -> str:
+        if value is None:
+            return "needed"
+        return "none" if value in ((), "") else f"`{list(value) if isinstance(value, tuple) else value}`"
+
+    assert rows == [f"| `{key.name}` | {default(key.default)} | {key.meaning} |" for key in inbox_reference()]
+
+
+def test_an_inbox_has_the_defaults_that_are_documented(tmp_path: Path) -> None:
+    (inbox,) = with_inboxes(tmp_path, INBOX.format(name="a", path="/srv/a")).inboxes
+    for key in inbox_reference():
+        if key.default is not None:
+            assert getattr(inbox, key.name) == key.default
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('inbox = "x"\n', "write \\[\\[inbox\\]\\]"),
+        ('[[inbox]]\nname = "a"\npath = "/srv/a"\n', "owner is missing"),
+        (INBOX.format(name="a b", path="/srv/a"), "inbox 1: name"),
+        (INBOX.format(name="a", path="srv/a"), "from the root"),
+        (INBOX.format(name="a", path="/srv/a") + 'lanugage = "en"\n', "Did you mean 'language'"),
+        (INBOX.format(name="a", path="/srv/a") + 'results = ["pdf"]\n', "inbox 1: results"),
+        (INBOX.format(name="a", path="/srv/a") + "settle_seconds = 0\n", "inbox 1: settle_seconds"),
+        (INBOX.format(name="a", path="/srv/a") + INBOX.format(name="a", path="/srv/b"), "is taken"),
+        (INBOX.format(name="a", path="/srv/a") + INBOX.format(name="b", path="/srv/a/b"), "another inbox"),
+    ],
+)
+def test_an_inbox_that_cannot_be_is_refused_with_what_is_wrong(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        with_inboxes(tmp_path, text)
+
+
+def test_check_config_writes_inboxes_that_read_as_the_same(tmp_path: Path) -> None:
+    text = INBOX.format(name="a", path="/srv/a") + 'results = ["vtt", "json"]\nlanguage = "de"\n'
+    settings = with_inboxes(tmp_path, text)
+    assert with_inboxes(tmp_path, effective(settings)).inboxes == settings.inboxes
+
+
+def test_a_folders_own_file_changes_what_it_may_and_nothing_else(tmp_path: Path) -> None:
+    (inbox,) = with_inboxes(tmp_path, INBOX.format(name="a", path="/srv/a")).inboxes
+    changed = overridden(inbox, b'language = "de"\nresults = ["vtt", "srt"]\noriginal = "keep"\n')
+    assert (changed.language, changed.results, changed.original) == ("de", ("vtt", "srt"), "keep")
+    assert (changed.owner, changed.path, changed.name) == (inbox.owner, inbox.path, inbox.name)
+    for text in (
+        b'owner = "eve"',
+        b'path = "/etc"',
+        b"settle_seconds = 0.1",
+        b"\xff",
+        b"a = [",
+        b'task = "sing"',
+    ):
+        with pytest.raises(SettingsError):
+            overridden(inbox, text)

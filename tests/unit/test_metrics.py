@@ -6,12 +6,13 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stenobox.monitor import metrics as module
-from stenobox.monitor.collectors import DiskCollector, QueueCollector, WorkerCollector
+from stenobox.monitor.collectors import DiskCollector, InboxCollector, QueueCollector, WorkerCollector
 from stenobox.monitor.gpu import GpuCollector
 from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
@@ -143,6 +144,20 @@ async def test_the_worker_and_its_models_are_told_as_they_are_now() -> None:
     seen = await scrape(metrics)
     assert seen["stenobox_worker_alive",] == 0
     assert ("stenobox_model_loaded", "demo", "cpu") not in seen
+
+
+async def test_what_lies_in_the_inboxes_is_told_by_their_names() -> None:
+    inbox = SimpleNamespace(name="office", problem="", waiting=3, counts={"job": 2})
+    metrics = Metrics()
+    metrics.attach(InboxCollector(metrics.registry, [inbox]))
+    await scrape(metrics)
+    inbox.counts["job"] = 5
+    inbox.problem = "it is away"
+    seen = await scrape(metrics)
+    assert seen["stenobox_inbox_files_total", "office", "job"] == 5
+    assert seen["stenobox_inbox_files_total", "office", "refused"] == 0
+    assert seen["stenobox_inbox_waiting_files", "office"] == 3
+    assert seen["stenobox_inbox_usable", "office"] == 0
 
 
 async def test_the_disk_is_the_one_that_holds_the_data(tmp_path: Path) -> None:

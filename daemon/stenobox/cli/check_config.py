@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
 def effective(settings: Any) -> str:
     """All settings as a TOML document; reading it gives these settings again."""
     from stenobox.config import reference  # noqa: PLC0415
+    from stenobox.inboxes import inbox_reference  # noqa: PLC0415
 
     lines: list[str] = []
     section = ""
@@ -44,6 +45,9 @@ def effective(settings: Any) -> str:
             lines.append(f"# {key.name} is not set")
         else:
             lines.append(f"{key.name} = {_toml(value)}")
+    for inbox in settings.inboxes:
+        lines += ["", "[[inbox]]"]
+        lines += [f"{key.name} = {_toml(getattr(inbox, key.name))}" for key in inbox_reference()]
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,8 @@ from stenobox.audio.limits import AudioLimits
 from stenobox.config import Settings
 from stenobox.errors import StenoboxError
 from stenobox.files import free_bytes
+from stenobox.hotfolder.watching import tells_of_changes
+from stenobox.inboxes import InboxSettings
 from stenobox.models import ModelStore
 from stenobox.monitor.gpu import Nvml
 from stenobox.paths import Layout
@@ -54,6 +56,7 @@ def checks_of(settings: Settings | None) -> list[Check]:
         partial(check_data, settings),
         partial(check_disk, settings),
         partial(check_model, settings),
+        *(partial(check_inbox, inbox) for inbox in settings.inboxes),
     ]
 
 
@@ -172,6 +175,35 @@ def check_model(settings: Settings) -> Result:
     except StenoboxError as error:
         return Result("model", Verdict.FAIL, error.detail)
     return Result("model", Verdict.OK, f"{model.bundle.name} is whole and starts on {model.provider}")
+
+
+def check_inbox(inbox: InboxSettings) -> Result:
+    """A hot folder is there, ours to change, and tells whether a file is still being written."""
+    name, path = f"inbox {inbox.name}", inbox.path
+    try:
+        if not path.is_dir():
+            return Result(name, Verdict.FAIL, f"{path} is no folder. Make it, or mount it.")
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError as error:
+        return Result(name, Verdict.FAIL, f"{path} cannot be looked at ({error.strerror}).")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return Result(name, Verdict.FAIL, f"{path} is not readable and writable for this user.")
+    if not tells_of_changes(path.resolve(), mounts) and inbox.watch == "auto":
+        return Result(name, Verdict.OK, f"{path} is of another machine: it is looked through every 5 seconds")
+    if not _may_lease():
+        return Result(
+            name,
+            Verdict.WARN,
+            f"{path}: without the capability CAP_LEASE a file of another owner waits for 10 quiet seconds.",
+        )
+    return Result(name, Verdict.OK, f"{path} can be read and written")
+
+
+def _may_lease() -> bool:
+    """Whether this process may ask for leases on files of others: capability 28, see capabilities(7)."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> 28 & 1)
 
 
 def _exists(place: Path) -> bool:

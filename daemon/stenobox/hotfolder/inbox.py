@@ -72,6 +72,11 @@ class Inbox:
     _watched: int = 0  # inode of the folder that is watched
 
     @property
+    def name(self) -> str:
+        """What logs and metrics call it."""
+        return self.settings.name
+
+    @property
     def waiting(self) -> int:
         """Files that are seen and not taken yet."""
         return len(self._waiting)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from stenobox.jobs import Jobs
-from stenobox.monitor.parts import WorkerLike
+from stenobox.monitor.parts import InboxLike, WorkerLike
 
 
 class QueueCollector:
@@ -53,6 +54,40 @@ class WorkerCollector:
         self._loaded.clear()
         for model in status.loaded:
             self._loaded.labels(model.name, model.provider).set(1)
+
+
+class InboxCollector:
+    """What lies in the hot folders and what became of what lay there, by the name of the inbox."""
+
+    subject = "inboxes"
+
+    def __init__(self, registry: CollectorRegistry, inboxes: Sequence[InboxLike]) -> None:
+        self._inboxes = inboxes
+        self._usable = Gauge(
+            "stenobox_inbox_usable", "Whether a hot folder can be read", ("inbox",), registry=registry
+        )
+        self._waiting = Gauge(
+            "stenobox_inbox_waiting_files",
+            "Files that were seen in a hot folder and not taken yet",
+            ("inbox",),
+            registry=registry,
+        )
+        self._files = Counter(
+            "stenobox_inbox_files",
+            "Files of a hot folder by what became of them: job, refused, given_back",
+            ("inbox", "outcome"),
+            registry=registry,
+        )
+        self._told: dict[tuple[str, str], int] = {}
+
+    async def collect(self) -> None:
+        for inbox in self._inboxes:
+            self._usable.labels(inbox.name).set(not inbox.problem)
+            self._waiting.labels(inbox.name).set(inbox.waiting)
+            for outcome in ("job", "refused", "given_back"):
+                count = inbox.counts.get(outcome, 0)
+                self._files.labels(inbox.name, outcome).inc(count - self._told.get((inbox.name, outcome), 0))
+                self._told[inbox.name, outcome] = count
 
 
 class DiskCollector:

@@ -1,8 +1,8 @@
-"""What the monitor needs to know of parts that it may not import: the worker is on its own floor."""
+"""What the monitor needs to know of parts that it may not import: they are on its own floor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -31,3 +31,16 @@ class WorkerLike(Protocol):
 
     @property
     def status(self) -> StatusLike: ...
+
+
+class InboxLike(Protocol):
+    """`hotfolder.inbox.Inbox`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
