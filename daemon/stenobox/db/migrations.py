@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops
+from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops, m0004_library
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),
     Migration(2, m0002_uploads.DESCRIPTION, m0002_uploads.STATEMENTS),
     Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
+    Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
 )
 
 

@@ -41,6 +41,9 @@ def job_of(row: sqlite3.Row) -> Job:
         finished_at=row["finished_at"],
         filename=row["filename"],
         duration=row["duration"],
+        title=row["title"],
+        audio_removed_at=row["audio_removed_at"],
+        trashed_at=row["trashed_at"],
     )
 
 

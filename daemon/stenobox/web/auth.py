@@ -12,6 +12,7 @@ from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
     IDENTITY,
     LOGIN_LIMIT,
+    QUOTAS,
     SESSIONS,
     SETUP,
     STREAMS,
@@ -45,7 +46,8 @@ async def logout(request: web.Request) -> web.Response:
 
 
 async def me(request: web.Request) -> web.Response:
-    return json_response(render.account(identity_of(request).user))
+    user = identity_of(request).user
+    return json_response(render.own_account(user, await request.app[QUOTAS].use(user.id)))
 
 
 async def change_password(request: web.Request) -> web.Response:
