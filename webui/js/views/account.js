@@ -1,7 +1,8 @@
 /** One's own account: the password. */
 
-import { el } from "../dom.js";
+import { el, setText } from "../dom.js";
 import { field, form } from "../form.js";
+import { size } from "../format.js";
 import { ROLES } from "../messages.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
@@ -28,6 +29,10 @@ export function accountView(app) {
       app.notify("The password was changed.", "good");
     },
   });
+  const space = el("p", { class: "lead" });
+  app.api.me().then(({ used_bytes: used, quota_bytes: quota }) => setText(space, quota === null
+    ? `Your recordings take ${size(used)} on this box.`
+    : `Your recordings take ${size(used)} of the ${size(quota)} that you may keep on this box. What is in the trash counts too.`), () => {});
   const role = ROLES.find(({ id }) => id === app.user.role)?.label ?? app.user.role;
   return {
     title: "Your account",
@@ -36,6 +41,7 @@ export function accountView(app) {
       { class: "page page-narrow" },
       el("h1", { tabindex: -1, class: "page-title" }, "Your account"),
       el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
+      space,
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
     ),
   };

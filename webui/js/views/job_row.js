@@ -17,9 +17,10 @@ export class JobRow {
     this.app = app;
     this.job = job;
     this.mark = el("span", { class: "job-mark" });
+    this.link = el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.title);
     this.meta = el("p", { class: "job-meta" });
     this.badge = el("span", { class: "badge" });
-    this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": `Transcription of ${job.filename}` });
+    this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": `Transcription of ${job.title}` });
     this.left = el("span", { class: "job-left" });
     this.progress = el("div", { class: "job-progress", hidden: true }, this.bar, this.left);
     this.problem = el("p", { class: "job-problem", hidden: true });
@@ -31,7 +32,7 @@ export class JobRow {
       el(
         "div",
         { class: "job-body" },
-        el("h3", { class: "job-name" }, el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.filename)),
+        el("h3", { class: "job-name" }, this.link),
         this.meta,
         this.progress,
         this.problem,
@@ -51,6 +52,7 @@ export class JobRow {
       setText(this.badge, state.label);
       fill(this.mark, icon(state.icon));
     }
+    setText(this.link, job.title);
     fill(this.meta, metaParts(this.app, job));
     this.actions.update(job);
     const problem = explainJob(job);
@@ -91,6 +93,7 @@ function metaParts(app, job) {
   const language = app.catalogue.languages.find(({ code }) => code === job.language);
   if (language) parts.push(el("span", { class: "capitalised" }, language.name));
   parts.push(el("span", null, app.catalogue.models.find(({ name }) => name === job.model)?.demo ? "demonstration model" : job.model));
+  if (job.audio_removed_at) parts.push(el("span", null, "audio removed"));
   parts.push(el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at)));
   return parts;
 }

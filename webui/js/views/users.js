@@ -3,7 +3,7 @@
 import { confirmDialog } from "../dialog.js";
 import { el, fill } from "../dom.js";
 import { choice, field, form } from "../form.js";
-import { fullMoment, moment } from "../format.js";
+import { fullMoment, moment, size } from "../format.js";
 import { ROLES, explain } from "../messages.js";
 import { PASSWORD_RULES } from "./welcome.js";
 
@@ -62,7 +62,7 @@ export function usersView(app) {
 
 /**
  * @param {App} app
- * @param {(User & {disabled: boolean, created_at: string})[]} users
+ * @param {(User & {disabled: boolean, created_at: string, used_bytes: number})[]} users
  * @param {() => Promise<void>} reload
  */
 function table(app, users, reload) {
@@ -84,7 +84,7 @@ function table(app, users, reload) {
   return el(
     "table",
     { class: "table" },
-    el("thead", null, el("tr", null, ["Name", "Role", "Since"].map((title) => el("th", { scope: "col" }, title)),
+    el("thead", null, el("tr", null, ["Name", "Role", "Keeps", "Since"].map((title) => el("th", { scope: "col" }, title)),
       el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Actions")))),
     el("tbody", null, users.map((user) => el(
       "tr",
@@ -92,6 +92,7 @@ function table(app, users, reload) {
       el("th", { scope: "row" }, user.name, user.name === app.user.name ? el("span", { class: "muted" }, " (you)") : null,
         user.disabled ? el("span", { class: "muted" }, " (disabled)") : null),
       el("td", { dataset: { label: "Role" } }, ROLES.find(({ id }) => id === user.role)?.label ?? user.role),
+      el("td", { dataset: { label: "Keeps" } }, size(user.used_bytes)),
       el("td", { dataset: { label: "Since" } }, el("time", { datetime: user.created_at, title: fullMoment(user.created_at) }, moment(user.created_at))),
       el("td", { class: "table-actions" }, user.name === app.user.name || user.disabled ? null
         : el("button", { type: "button", class: "button button-small", onclick: () => remove(user) },
