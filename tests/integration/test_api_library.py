@@ -362,7 +362,10 @@ async def test_what_is_over_goes_at_the_start(tmp_path: Path, demo_bundle: Path)
 
 
 async def until_empty(folder: Path) -> None:
+    def files() -> bool:
+        return any(path.is_file() for path in folder.rglob("*"))
+
     while True:
-        if not any(path.is_file() for path in folder.rglob("*")):
+        if not await asyncio.to_thread(files):
             return
         await asyncio.sleep(0.02)

@@ -255,8 +255,22 @@ async def test_a_migration_that_fails_leaves_neither_tables_nor_record(db: Datab
     assert await migrate(db, (*MIGRATIONS, good)) == newest + 1
 
 
-async def test_versions_follow_each_other_from_one() -> None:
-    assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+async def test_each_version_has_a_place_of_its_own_in_the_order() -> None:
+    versions = [migration.version for migration in MIGRATIONS]
+    assert versions == sorted(set(versions))
+    assert versions[0] == 1
+
+
+async def test_a_step_of_a_lower_number_that_arrives_second_runs_too(db: Database) -> None:
+    newest = MIGRATIONS[-1].version
+    early = Migration(newest + 2, "early", ("CREATE TABLE early (x)",))
+    late = Migration(newest + 1, "late", ("CREATE TABLE late (x)",))
+    await migrate(db, (*MIGRATIONS, early))
+    for _ in range(2):
+        assert await migrate(db, (*MIGRATIONS, late, early)) == newest + 2
+    async with db.read() as reader:
+        made = await reader.fetch_all("SELECT 1 FROM sqlite_schema WHERE name IN ('early', 'late')")
+    assert len(made) == 2
 
 
 async def test_every_reference_has_an_index_so_that_a_deletion_need_not_scan(db: Database) -> None:

@@ -44,6 +44,7 @@ async def sent(
             return info
 
         intake._probe = probe
+    store.clock.now += 1  # in a listing, one comes after the other
     received = await intake.receive(pieces(wave_bytes(pitch=pitch)), name)
     return await intake.accept(owner, received, OPTIONS, 5)
 

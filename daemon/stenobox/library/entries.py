@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from stenobox.audio.tags import MAX_TITLE, title_of
 from stenobox.config import MAX_DAYS
@@ -189,16 +189,15 @@ def _title(text: str) -> str:
 
 
 def _cursor(last: Recording) -> str:
-    return base64.urlsafe_b64encode(json.dumps([last.created_at, last.id]).encode()).decode().rstrip("=")
+    position = msgspec.json.encode((last.created_at, last.id))
+    return base64.urlsafe_b64encode(position).decode().rstrip("=")
 
 
 def _position(cursor: str | None) -> tuple[float | None, str | None]:
     if cursor is None:
         return None, None
     try:
-        created_at, recording_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(created_at, float) and isinstance(recording_id, str):
-            return created_at, recording_id
-    except (binascii.Error, ValueError, TypeError):
-        pass
-    raise InvalidRequest(problem="The cursor is not one of a list that this box gave.")
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(text, type=tuple[float, str])
+    except (ValueError, msgspec.DecodeError):
+        raise InvalidRequest(problem="The cursor is not one of a list that this box gave.") from None

@@ -18,8 +18,8 @@ from stenobox.jobs import Jobs
 from stenobox.library import tags
 from stenobox.recordings import Recordings
 
-BATCH = 200
-"""Rows in one transaction: other writers wait meanwhile."""
+BATCH = 20
+"""Rows in one transaction, each with all lines of its transcripts: other writers wait meanwhile."""
 
 _IDLE = """
 NOT EXISTS (SELECT 1 FROM jobs WHERE recording_id = recordings.id AND state IN ('queued', 'running'))

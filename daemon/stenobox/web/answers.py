@@ -49,7 +49,7 @@ class Job(Said):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
-    audio_removed_at: Annotated[Moment | None, Meta(description="Since when the audio is gone, after its days")]
+    audio_removed_at: Annotated[Moment | None, Meta(description="When the audio's days were over")]
     trashed_at: Moment | None
 
 
@@ -142,8 +142,8 @@ class Recording(Said):
     recorded: Annotated[str | None, Meta(description="When, as exactly as the file says: a year to a second")]
     created_at: Moment
     stored_at: Annotated[Moment, Meta(description="When the bytes last came in: its age counts from then")]
-    audio_days: Annotated[int | None, Meta(description="Days that the audio is kept: 0 always, null as set")]
-    transcript_days: Annotated[int | None, Meta(description="Days that all of it is kept; 0 and null as above")]
+    audio_days: Annotated[int | None, Meta(description="Days for the audio: 0 forever, null by the settings")]
+    transcript_days: Annotated[int | None, Meta(description="Days for all of it; 0 and null as above")]
     audio_removed_at: Moment | None
     trashed_at: Moment | None
 
