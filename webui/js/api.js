@@ -1,6 +1,6 @@
 /** The box's HTTP API as functions. Everything that goes wrong comes out as an `ApiError`. */
 
-/** @import { Job, Recording, Peaks, Segment, Space, Transcript, User, Catalogue } from "./types.js" */
+/** @import { Account, Job, Recording, Peaks, Segment, Space, Transcript, User, Catalogue } from "./types.js" */
 
 /** A refusal of the box (RFC 9457 problem), or no answer at all (`code` "unreachable"). */
 export class ApiError extends Error {
@@ -214,7 +214,7 @@ export class Api {
 
   /**
    * @param {string} id
-   * @param {{title?: string | null, tags?: string[]}} change
+   * @param {{title?: string | null, tags?: string[], audio_days?: number | null, transcript_days?: number | null}} change
    * @param {string} etag of what was changed; refused when the box has something newer
    * @returns {Promise<{body: Recording, etag: string}>}
    */
@@ -249,7 +249,7 @@ export class Api {
     return this.request("DELETE", `/api/keys/${encodeURIComponent(String(id))}`);
   }
 
-  /** @returns {Promise<{users: (User & {id: number, disabled: boolean, created_at: string, used_bytes: number})[]}>} */
+  /** @returns {Promise<{users: Account[]}>} */
   users() {
     return this.request("GET", "/api/users");
   }
@@ -257,6 +257,11 @@ export class Api {
   /** @param {{name: string, password: string, role: string}} user */
   addUser(user) {
     return this.request("POST", "/api/users", { json: user });
+  }
+
+  /** @param {string} name @param {number | null} bytes null: what the settings say, 0: no limit */
+  setQuota(name, bytes) {
+    return this.request("PATCH", `/api/users/${encodeURIComponent(name)}`, { json: { quota_bytes: bytes } });
   }
 
   /**

@@ -29,6 +29,8 @@
  * @property {string[]} tags
  * @property {string} filename
  * @property {string | null} recorded ISO 8601, as exact as the file says it
+ * @property {number | null} audio_days how long the audio is kept; null: what the settings say, 0: always
+ * @property {number | null} transcript_days how long all of it is kept
  *
  * @typedef {object} Peaks the shape of a recording's sound
  * @property {number} length
@@ -48,6 +50,15 @@
  * @typedef {object} User
  * @property {string} name
  * @property {"admin" | "user" | "viewer"} role
+ *
+ * @typedef {object} AccountFields what administrators see of an account
+ * @property {number} id
+ * @property {boolean} disabled
+ * @property {string} created_at
+ * @property {number} used_bytes
+ * @property {number | null} quota_bytes null: what the settings say, 0: no limit
+ *
+ * @typedef {User & AccountFields} Account
  *
  * @typedef {object} Space how much an account keeps
  * @property {number} used_bytes

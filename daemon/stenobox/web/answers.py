@@ -216,6 +216,7 @@ class OwnAccount(Account):
 
     used_bytes: Annotated[int, Meta(ge=0, description="Bytes of recordings kept, the trash included")]
     quota_bytes: Annotated[int | None, Meta(description="Bytes that may be kept; null is no limit")]
+    trash_days: Annotated[int, Meta(description="Days for which what was deleted can come back")]
 
 
 class User(Said):

@@ -14,6 +14,7 @@ from stenobox.web.keys import (
     LOGIN_LIMIT,
     QUOTAS,
     SESSIONS,
+    SETTINGS,
     SETUP,
     STREAMS,
     USERS,
@@ -47,7 +48,8 @@ async def logout(request: web.Request) -> web.Response:
 
 async def me(request: web.Request) -> web.Response:
     user = identity_of(request).user
-    return json_response(render.own_account(user, await request.app[QUOTAS].use(user.id)))
+    use = await request.app[QUOTAS].use(user.id)
+    return json_response(render.own_account(user, use, request.app[SETTINGS].library.trash_days))
 
 
 async def change_password(request: web.Request) -> web.Response:

@@ -88,8 +88,8 @@ def account(value: User) -> answers.Account:
     return answers.Account(value.name, value.role)
 
 
-def own_account(value: User, use: Use) -> answers.OwnAccount:
-    return answers.OwnAccount(value.name, value.role, used_bytes=use.used, quota_bytes=use.limit)
+def own_account(value: User, use: Use, trash_days: int) -> answers.OwnAccount:
+    return answers.OwnAccount(value.name, value.role, use.used, use.limit, trash_days)
 
 
 def user(value: User, use: Use) -> answers.User:

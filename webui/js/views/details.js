@@ -1,9 +1,10 @@
-/** Title and tags of a recording: shown, and edited in place. */
+/** Title, tags and days of a recording: shown, and edited in place. */
 
 import { el, fill, show } from "../dom.js";
 import { field, form } from "../form.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { daysChoice, daysOf } from "./days.js";
 import { TagEditor } from "./tag_editor.js";
 
 /** @import { App, Job, Recording } from "../types.js" */
@@ -25,7 +26,7 @@ export class Details {
     this.edit = el(
       "button",
       { type: "button", class: "button button-small", "aria-expanded": "false", hidden: true, onclick: () => this.open() },
-      icon("pencil"), "Title and tags",
+      icon("pencil"), "Title, tags, time to keep",
     );
     this.panel = el("div", { class: "panel details", hidden: true });
     this.load();
@@ -68,14 +69,19 @@ export class Details {
     const { body, etag } = this.known;
     const title = field({ label: "Title", name: "title", value: body.title, required: true, maxlength: MAX_TITLE, autocomplete: "off" });
     const tags = new TagEditor(body.tags);
+    const audioDays = daysChoice("Keep the audio", body.audio_days);
+    const allDays = daysChoice("Keep all of it", body.transcript_days);
     const cancel = el("button", { type: "button", class: "button", onclick: () => this.close() }, "Cancel");
     const edited = form({
       fields: [title],
-      extra: [tags.node],
+      extra: [tags.node, el("div", { class: "field-pair" }, audioDays.node, allDays.node)],
       submit: "Save",
       send: async () => {
         const wanted = title.input.value.trim();
-        const change = { tags: tags.values(), ...(wanted === body.title ? {} : { title: wanted }) };
+        const change = {
+          tags: tags.values(), audio_days: daysOf(audioDays), transcript_days: daysOf(allDays),
+          ...(wanted === body.title ? {} : { title: wanted }),
+        };
         this.take(await this.app.api.changeRecording(this.id, change, etag));
         this.close();
         this.app.notify("Saved.", "good");

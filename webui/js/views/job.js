@@ -77,7 +77,7 @@ export function jobView(app, id) {
   };
 }
 
-function backLink() {
+export function backLink() {
   return el("a", { href: "#/", class: "back-link" }, icon("back"), "All transcripts");
 }
 

@@ -19,6 +19,7 @@ export function jobsView(app, filterId) {
   const panel = app.user.role === "viewer" ? null : uploadPanel(app);
   const filters = el("nav", { class: "filters", "aria-label": "Show jobs by state" });
   const chips = FILTERS.map(({ id, label }) => el("a", { href: id === "all" ? "#/" : `#/?state=${id}`, class: "chip", dataset: { filter: id } }, label));
+  const trash = app.user.role === "viewer" ? null : el("a", { href: "#/trash", class: "trash-link" }, icon("trash"), "Trash");
   filters.append(...chips);
   const section = el("section", { class: "job-list", "aria-labelledby": "jobs-title" });
   const title = el("h2", { id: "jobs-title", class: "visually-hidden" }, "Jobs");
@@ -32,7 +33,7 @@ export function jobsView(app, filterId) {
     }
     list?.destroy();
     list = new JobList(app, filter);
-    fill(section, title, filters, list.nodes);
+    fill(section, title, el("div", { class: "filter-line" }, filters, trash), list.nodes);
   };
   setFilter(filterId);
   return {

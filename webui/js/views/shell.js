@@ -117,7 +117,6 @@ function navLinks(user) {
     { href: "#/", label: "Transcripts" },
     { href: "#/keys", label: "API keys" },
   ];
-  if (user.role !== "viewer") links.splice(1, 0, { href: "#/trash", label: "Trash" });
   if (user.role === "admin") links.push({ href: "#/users", label: "Users" });
   return links.map(({ href, label }) => el("a", { href }, label));
 }

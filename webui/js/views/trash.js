@@ -5,7 +5,9 @@ import { el, fill, show } from "../dom.js";
 import { fullMoment, moment, plural, span } from "../format.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { backLink } from "./job.js";
 import { restoreJob } from "./job_actions.js";
+import { space } from "./space.js";
 
 /** @import { App, Job, View } from "../types.js" */
 
@@ -17,11 +19,13 @@ export function trashView(app) {
   const undo = new AbortController();
   const lead = el("p", { class: "lead" }, "What you delete waits here, in case you want it back.");
   const list = el("div", { class: "job-list" });
+  const kept = space(app);
   const heading = el("h1", { tabindex: -1, class: "page-title" }, "Trash");
   const load = async () => {
     try {
       const [{ jobs, next }, { trash_days: days }] = await Promise.all([app.api.jobs({ trashed: true, limit: 200 }), app.api.me()]);
       if (undo.signal.aborted) return;
+      kept.load();
       const hadFocus = list.contains(document.activeElement);
       lead.textContent = `What you delete waits here for ${plural(days, "day", "days")}, in case you want it back. Then it goes for good.`;
       fill(list, jobs.length > 0 ? el("ul", { class: "jobs", "aria-label": "Deleted" }, jobs.map((job) => row(app, job, days, load))) : nothing(),
@@ -37,7 +41,7 @@ export function trashView(app) {
   for (const name of ["deleted", "reload"]) app.store.addEventListener(name, load, { signal: undo.signal });
   load();
   return {
-    node: el("div", { class: "page" }, heading, lead, list),
+    node: el("div", { class: "page" }, el("header", { class: "job-header" }, backLink(), heading, lead, kept.node), list),
     title: "Trash",
     destroy: () => undo.abort(),
   };
