@@ -71,11 +71,11 @@ export class Details {
     const tags = new TagEditor(body.tags);
     const audioDays = daysChoice("Keep the audio", body.audio_days);
     const allDays = daysChoice("Keep all of it", body.transcript_days);
-    const cancel = el("button", { type: "button", class: "button", onclick: () => this.close() }, "Cancel");
     const edited = form({
       fields: [title],
       extra: [tags.node, el("div", { class: "field-pair" }, audioDays.node, allDays.node)],
       submit: "Save",
+      cancel: () => this.close(),
       send: async () => {
         const wanted = title.input.value.trim();
         const change = {
@@ -87,7 +87,6 @@ export class Details {
         this.app.notify("Saved.", "good");
       },
     });
-    edited.append(cancel);
     edited.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
     });

@@ -40,13 +40,13 @@ export function quotaDialog(app, user) {
   const edited = form({
     fields: [amount],
     submit: "Save",
+    cancel: () => dialog.close(""),
     send: async () => {
       await app.api.setQuota(user.name, bytesOf(/** @type {Kind} */ (kind.select.value), Number(amount.input.value)));
       dialog.close("saved");
     },
   });
   edited.prepend(kind.node);
-  edited.append(el("button", { type: "button", class: "button", onclick: () => dialog.close("") }, "Cancel"));
   dialog.append(el("h2", { id: titleId }, `Space for ${user.name}`), edited);
   paint();
   document.body.append(dialog);
