@@ -258,7 +258,7 @@ async def test_a_damaged_waveform_is_measured_again(anna: Person, path: str, tmp
 async def test_a_quota_is_set_shown_and_held_on_every_road(box: Box, anna: Person) -> None:
     bob = await box.add("bob", Role.USER)
     assert await (await bob.get("/api/auth/me")).json() == {
-        "name": "bob", "role": "user", "used_bytes": 0, "quota_bytes": None,
+        "name": "bob", "role": "user", "used_bytes": 0, "quota_bytes": None, "trash_days": 7,
     }  # fmt: skip
     changed = await anna.call("PATCH", "/api/users/bob", json={"quota_bytes": len(TALK)})
     assert (await changed.json())["quota_bytes"] == len(TALK)

@@ -7,6 +7,7 @@ is a date, answers HEAD with a part, and refuses ranges that the standard says t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import BinaryIO
 from aiohttp import hdrs, web
 
 from stenobox.errors import NotFound
+from stenobox.shielding import finish
 
 _ONE_RANGE = re.compile(r"bytes=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)
 _LONGEST_NUMBER = 18
@@ -25,15 +27,19 @@ async def send_file(
     request: web.Request, path: Path, etag: str, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """The file at `path`, whose bytes `etag` (without quotes) names for good. Raises NotFound."""
-    try:
-        file = await asyncio.to_thread(path.open, "rb")
-    except FileNotFoundError:
-        raise NotFound(what="recording") from None
-    try:
-        size = (await asyncio.to_thread(os.fstat, file.fileno())).st_size
+    # Closed on the loop, which takes no time: a thread might be cancelled before it begins.
+    with contextlib.ExitStack() as held:
+        try:
+            file, size = await finish(asyncio.to_thread(_open, path, held))
+        except FileNotFoundError:
+            raise NotFound(what="recording") from None
         return await _send(request, file, size, f'"{etag}"', headers)
-    finally:
-        await asyncio.to_thread(file.close)
+
+
+def _open(path: Path, held: contextlib.ExitStack) -> tuple[BinaryIO, int]:
+    """The file, which `held` closes, and its size."""
+    file = held.enter_context(path.open("rb"))
+    return file, os.fstat(file.fileno()).st_size
 
 
 async def _send(
