@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 from stenobox.errors import Unavailable
 from stenobox.library import Retention
@@ -20,7 +21,9 @@ class Housekeeping:
         self._retention = retention
 
     async def run(self) -> None:
-        """Never returns. A full disk puts it off to the next hour; another failure is one of ours."""
+        """Never returns. What the disk refuses is put off to the next hour: a file that cannot be removed must
+        not take the box down with it.
+        """
         while True:
             try:
                 if cleared := await self._retention.apply():
@@ -30,4 +33,6 @@ class Housekeeping:
                     )  # fmt: skip
             except Unavailable as error:
                 log.warning("clearing_put_off", code=error.code)
+            except OSError as error:
+                log.error("clearing_put_off", code=errno.errorcode.get(error.errno or 0, "OSError"))
             await asyncio.sleep(self.PERIOD_S)

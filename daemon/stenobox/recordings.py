@@ -47,7 +47,8 @@ RETURNING {COLUMNS}
 
 GET = f"SELECT {COLUMNS} FROM recordings WHERE id = ?"  # noqa: S608
 
-SET_DURATION = "UPDATE recordings SET duration = ?, revision = revision + 1 WHERE id = ?"
+# Not a new revision: nobody's change is overwritten by it, and whoever edits meanwhile need not begin again.
+SET_DURATION = "UPDATE recordings SET duration = ? WHERE id = ?"
 
 # A row whose audio was removed names its bytes no longer.
 NAMED = "SELECT 1 FROM recordings WHERE sha256 = ? AND audio_removed_at IS NULL LIMIT 1"

@@ -66,7 +66,7 @@ class Recording:
     `title` is what people see: the one that somebody gave, else the one in the file's tags, else the file's
     name. `recorded` is when it was made as exactly as the file says it (ISO 8601). `stored_at` is when its
     bytes last came in. `audio_days` and `transcript_days` of None follow the settings, 0 is "never".
-    `revision` grows with every change.
+    `revision` grows with every change that a person could overwrite.
     """
 
     id: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -216,6 +217,31 @@ async def test_many_parts_at_once_and_over_one_connection_are_all_right(anna: Pe
 
     assert all(await asyncio.gather(*(part(first) for first in range(0, 4_000, 100))))
     assert [await part(first) for first in range(5)] == [True] * 5
+
+
+async def test_a_reader_that_goes_away_leaves_no_file_open(box: Box, anna: Person, tmp_path: Path) -> None:
+    sent = await (await anna.upload(wave_bytes(400.0), "long.wav", language="en")).json()
+    await anna.post(f"/api/jobs/{sent['id']}/cancel")
+    for part in ("", "Range: bytes=1000-\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", box.client.port)
+        head = f"GET /api/recordings/{sent['recording_id']}/audio HTTP/1.1\r\nHost: localhost\r\n{part}"
+        writer.write(f"{head}Authorization: {anna.headers['Authorization']}\r\n\r\n".encode())
+        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 20")
+        assert await asyncio.to_thread(open_in, tmp_path / "data" / "media")
+        writer.close()
+        while True:  # It is noticed in its time, and the test has a limit.
+            if not await asyncio.to_thread(open_in, tmp_path / "data" / "media"):
+                break
+            await asyncio.sleep(0.02)
+
+
+def open_in(folder: Path) -> list[str]:
+    """Files in it that this process has open."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(descriptor.readlink()))
+    return [path for path in found if path.startswith(str(folder))]
 
 
 # Waveforms.

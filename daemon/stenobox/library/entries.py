@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,20 +16,28 @@ from stenobox.db import Database, Reader
 from stenobox.errors import ChangedMeanwhile, InvalidRequest, NotFound
 from stenobox.jobs import Jobs
 from stenobox.library import tags
-from stenobox.recordings import COLUMNS, TITLE, recording_of, visible
+from stenobox.recordings import COLUMNS, TITLE, visible
 from stenobox.types import Identity, Recording
 
 MAX_PAGE = 200
 MAX_SOUGHT = 200
 """Characters of a text that is looked for in titles."""
 
-OWNER = "SELECT name FROM users WHERE id = ?"
+# A recording with the name of its owner and its tags, a JSON array in no order.
+SHOWN = f"""
+SELECT {COLUMNS}, (SELECT name FROM users WHERE users.id = recordings.owner_id) AS owner,
+    (SELECT json_group_array(name) FROM recording_tags JOIN tags ON tags.id = tag_id
+     WHERE recording_id = recordings.id) AS tags
+FROM recordings
+"""  # noqa: S608 - both parts are constants, here and below
+
+GET = f"{SHOWN} WHERE id = ?"
 
 OWNER_NAMED = "SELECT id FROM users WHERE name = ?"
 
 # Newest first; a page ends at a recording and the next begins after it. NULL means: do not filter by this.
 LIST = f"""
-SELECT {COLUMNS} FROM recordings
+{SHOWN}
 WHERE (:owner_id IS NULL OR owner_id = :owner_id)
   AND (trashed_at IS NOT NULL) = :trashed
   AND (:before IS NULL OR (created_at, id) < (:before, :before_id))
@@ -37,7 +46,7 @@ WHERE (:owner_id IS NULL OR owner_id = :owner_id)
         SELECT 1 FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
         WHERE recording_tags.recording_id = recordings.id AND tags.key = :tag))
 ORDER BY created_at DESC, id DESC LIMIT :limit
-"""  # noqa: S608 - both parts are constants
+"""  # noqa: S608
 
 CHANGE = """
 UPDATE recordings
@@ -100,7 +109,8 @@ class Library:
     async def get(self, recording_id: str, identity: Identity) -> Entry:
         """One recording that is not in the trash. Raises NotFound."""
         async with self._db.read() as reader:
-            return await _entry(reader, await visible(reader, recording_id, identity))
+            await visible(reader, recording_id, identity)
+            return await _entry(reader, recording_id)
 
     async def list(
         self, identity: Identity, wanted: Filter, limit: int = 50, cursor: str | None = None
@@ -128,9 +138,8 @@ class Library:
         async with self._db.read() as reader:
             owner_id = await _owner_id(reader, identity, wanted.owner)
             rows = await reader.fetch_all(LIST, {**values, "owner_id": owner_id})
-            shown = [recording_of(row) for row in rows[:limit]]
-            entries = tuple([await _entry(reader, recording) for recording in shown])
-        return EntryPage(entries, _cursor(shown[-1]) if len(rows) > limit else None)
+        entries = tuple(_entry_of(row) for row in rows[:limit])
+        return EntryPage(entries, _cursor(entries[-1].recording) if len(rows) > limit else None)
 
     async def change(
         self, recording_id: str, identity: Identity, change: Change, *, revision: int | None = None
@@ -148,12 +157,20 @@ class Library:
             if change.tags is not None:
                 await tags.replace(tx, recording_id, change.tags)
             await self._jobs.tell(tx, recording_id)
-            return await _entry(tx, await visible(tx, recording_id, identity))
+            return await _entry(tx, recording_id)
 
 
-async def _entry(reader: Reader, recording: Recording) -> Entry:
-    owner = await reader.fetch_one(OWNER, (recording.owner_id,))
-    return Entry(recording, owner["name"] if owner else "", await tags.of_recording(reader, recording.id))
+async def _entry(reader: Reader, recording_id: str) -> Entry:
+    row = await reader.fetch_one(GET, (recording_id,))
+    if row is None:
+        raise RuntimeError("the recording vanished inside its own transaction")
+    return _entry_of(row)
+
+
+def _entry_of(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    owner, names = values.pop("owner"), msgspec.json.decode(values.pop("tags"), type=list[str])
+    return Entry(Recording(**values), owner, tuple(sorted(names, key=tags.key_of)))
 
 
 async def _owner_id(reader: Reader, identity: Identity, name: str | None) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from stenobox.db import Reader, Transaction
+from stenobox.db import Transaction
 from stenobox.errors import InvalidRequest
 
 MAX_CHARACTERS = 50
@@ -31,11 +31,6 @@ ON CONFLICT DO NOTHING
 DETACH_ALL = "DELETE FROM recording_tags WHERE recording_id = ?"
 
 DROP_UNUSED = "DELETE FROM tags WHERE id NOT IN (SELECT tag_id FROM recording_tags)"
-
-OF_RECORDING = """
-SELECT tags.name FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
-WHERE recording_tags.recording_id = ? ORDER BY tags.key
-"""
 
 COUNT = "SELECT COUNT(*) AS n FROM recording_tags WHERE recording_id = ?"
 
@@ -93,9 +88,3 @@ async def replace(tx: Transaction, recording_id: str, texts: Iterable[str]) -> N
     await tx.execute(DETACH_ALL, (recording_id,))
     await attach(tx, recording_id, wanted)
     await tx.execute(DROP_UNUSED)
-
-
-async def of_recording(reader: Reader, recording_id: str) -> tuple[str, ...]:
-    """In the order of the alphabet."""
-    rows = await reader.fetch_all(OF_RECORDING, (recording_id,))
-    return tuple(row["name"] for row in rows)
