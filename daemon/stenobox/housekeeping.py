@@ -21,8 +21,8 @@ class Housekeeping:
         self._retention = retention
 
     async def run(self) -> None:
-        """Never returns. What the disk refuses is put off to the next hour: a file that cannot be removed must
-        not take the box down with it.
+        """Never returns. What the disk refuses is put off to the next hour: a file that cannot be removed
+        must not take the box down with it.
         """
         while True:
             try:

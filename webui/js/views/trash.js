@@ -21,6 +21,8 @@ export function trashView(app) {
   const list = el("div", { class: "job-list" });
   const kept = space(app);
   const heading = el("h1", { tabindex: -1, class: "page-title" }, "Trash");
+  /** What is shown. @type {Set<string>} */
+  let ids = new Set();
   const load = async () => {
     try {
       const [{ jobs, next }, { trash_days: days }] = await Promise.all([app.api.jobs({ trashed: true, limit: 200 }), app.api.me()]);
@@ -28,6 +30,7 @@ export function trashView(app) {
       kept.load();
       const hadFocus = list.contains(document.activeElement);
       lead.textContent = `What you delete waits here for ${plural(days, "day", "days")}, in case you want it back. Then it goes for good.`;
+      ids = new Set(jobs.map(({ id }) => id));
       fill(list, jobs.length > 0 ? el("ul", { class: "jobs", "aria-label": "Deleted" }, jobs.map((job) => row(app, job, days, load))) : nothing(),
         next ? el("p", { class: "muted" }, "There is more than is shown here.") : null);
       // The row with the button that was pressed has gone.
@@ -38,7 +41,11 @@ export function trashView(app) {
     }
   };
   // Somebody may delete or restore in another window.
-  for (const name of ["deleted", "reload"]) app.store.addEventListener(name, load, { signal: undo.signal });
+  const { signal } = undo;
+  for (const name of ["deleted", "reload"]) app.store.addEventListener(name, load, { signal });
+  app.store.addEventListener("job", (event) => {
+    if (ids.has(/** @type {CustomEvent} */ (event).detail.id)) load();
+  }, { signal });
   load();
   return {
     node: el("div", { class: "page" }, el("header", { class: "job-header" }, backLink(), heading, lead, kept.node), list),
