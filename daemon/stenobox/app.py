@@ -196,7 +196,7 @@ def _open_library(
     app: web.Application, settings: Settings, database: Database, layout: Layout, limits: AudioLimits
 ) -> None:
     async def measure(recording: Path, scratch: Path) -> bytes:
-        return await waveform(recording, scratch, limits)
+        return await waveform(recording, scratch, limits, start=app[FORKS].child)
 
     jobs, recordings = app[keys.JOBS], app[keys.RECORDINGS]
     app[keys.LIBRARY] = Library(database, jobs)
