@@ -103,8 +103,8 @@ class JobOptions:
 class Job:
     """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure.
 
-    `filename`, `title`, `duration` and `audio_removed_at` are the recording's, carried along because all who
-    show a job show them.
+    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, carried along because
+    all who show a job show them.
     """
 
     id: str
@@ -123,6 +123,7 @@ class Job:
     filename: str = ""
     duration: float | None = None
     title: str = ""
+    tags: tuple[str, ...] = ()
     audio_removed_at: float | None = None
     trashed_at: float | None = None
 

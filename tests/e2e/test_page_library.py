@@ -29,7 +29,11 @@ def job(box: Daemon, numbers: Iterator[int]) -> dict[str, str]:
 
 
 def row_of(page: Page, job: dict[str, str]) -> Locator:
-    return page.locator(f"[data-job='{job['id']}']")
+    return page_row(page, job["id"])
+
+
+def page_row(page: Page, job_id: str) -> Locator:
+    return page.locator(f"[data-job='{job_id}']")
 
 
 def test_the_player_shows_the_shape_of_the_sound_and_how_much_of_it_was_played(
@@ -76,7 +80,28 @@ def test_a_title_and_tags_are_given_and_shown_everywhere(
     page.reload()
     expect(heading).to_have_text("Board <b>meeting</b>")
     page.get_by_role("link", name="All transcripts").click()
-    expect(row_of(page, job).get_by_role("link")).to_have_text("Board <b>meeting</b>")
+    expect(row_of(page, job).get_by_role("link")).to_have_text(["Board <b>meeting</b>", "2026", "Board"])
+
+
+def test_a_tag_leads_to_everything_that_has_it_and_to_what_gets_it_meanwhile(
+    signed_in: Page, box: Daemon, job: dict[str, str], finished: str
+) -> None:
+    page, other = signed_in, page_row(signed_in, finished)
+    box.request("PATCH", f"/api/recordings/{job['recording_id']}", json_body={"tags": ["Käse & Co"]})
+    row_of(page, job).get_by_role("link", name="Käse & Co").click()
+    expect(page.get_by_text("Tagged")).to_be_visible()
+    expect(row_of(page, job)).to_be_visible()
+    expect(other).to_have_count(0)
+    theirs = box.job(finished)["recording_id"]
+    box.request("PATCH", f"/api/recordings/{theirs}", json_body={"tags": ["KÄSE & co"]})
+    expect(other).to_be_visible()
+    box.request("PATCH", f"/api/recordings/{theirs}", json_body={"tags": []})
+    expect(other).to_have_count(0)
+    page.get_by_role("link", name="Problems").click()
+    expect(row_of(page, job)).to_have_count(0)
+    page.get_by_role("link", name="Show all").click()
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(other).to_be_visible()
 
 
 def test_a_change_that_somebody_else_was_quicker_with_is_not_overwritten(

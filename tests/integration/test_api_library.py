@@ -65,7 +65,11 @@ async def test_title_tags_and_days_are_changed_and_shown_everywhere(
     assert answer.status == 200
     assert (found["title"], found["tags"], found["audio_days"]) == ("Board meeting", ["2024", "Board"], 30)
     assert await (await anna.get(path)).json() == found
-    assert (await (await anna.get(f"/api/jobs/{job['id']}")).json())["title"] == "Board meeting"
+    shown = await (await anna.get(f"/api/jobs/{job['id']}")).json()
+    assert (shown["title"], shown["tags"]) == ("Board meeting", ["2024", "Board"])
+    for tag, hits in (("bOARD", [job["id"]]), ("x", [])):
+        jobs = await (await anna.get(f"/api/jobs?tag={tag}")).json()
+        assert [each["id"] for each in jobs["jobs"]] == hits
     for query, hits in (("q=BOARD", 1), ("q=x", 0), ("tag=board", 1), ("tag=x", 0), ("owner=anna", 1)):
         listed = await (await anna.get(f"/api/recordings?{query}")).json()
         assert len(listed["recordings"]) == hits, query

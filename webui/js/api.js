@@ -149,13 +149,14 @@ export class Api {
   // --- jobs ---------------------------------------------------------------------------------------------------------
 
   /**
-   * @param {{state?: string, cursor?: string | null, limit?: number, trashed?: boolean}} [query]
+   * @param {{state?: string, tag?: string | null, cursor?: string | null, limit?: number, trashed?: boolean}} [query]
    * @returns {Promise<{jobs: Job[], next: string | null}>}
    */
-  jobs({ state, cursor, limit = 50, trashed = false } = {}) {
+  jobs({ state, tag, cursor, limit = 50, trashed = false } = {}) {
     const query = new URLSearchParams({ limit: String(limit) });
     if (trashed) query.set("trashed", "1");
     if (state) query.set("state", state);
+    if (tag) query.set("tag", tag);
     if (cursor) query.set("cursor", cursor);
     return this.request("GET", `/api/jobs?${query}`);
   }

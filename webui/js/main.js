@@ -196,10 +196,10 @@ function makeRouter(app, shell) {
   let jobs = null;
   const showJobs = (/** @type {URLSearchParams} */ query) => {
     if (jobs && shell.view === jobs) {
-      jobs.setFilter(query.get("state"));
+      jobs.setFilter(query.get("state"), query.get("tag"));
       return;
     }
-    jobs = jobsView(app, query.get("state"));
+    jobs = jobsView(app, query.get("state"), query.get("tag"));
     shell.show(jobs);
   };
   return new Router(

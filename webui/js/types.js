@@ -9,6 +9,7 @@
  * @property {string} recording_id
  * @property {string} filename what the sender called the file
  * @property {string} title
+ * @property {string[]} tags
  * @property {"interactive" | "normal" | "batch"} priority
  * @property {number} progress position reached in the recording, 0 to 1
  * @property {string} model

@@ -91,9 +91,10 @@ class Jobs:
         cursor: str | None = None,
         *,
         trashed: bool = False,
+        tag: str | None = None,
     ) -> Page:
         """Own jobs (an admin: all), newest first, at most `limit` (1 to 200); with `trashed` those in the
-        trash instead.
+        trash instead, with `tag` (a key of `library.tags`) those whose recording has it.
 
         Following `next` shows each job that existed at the first page exactly once, whatever is added
         meanwhile. Raises InvalidRequest for a limit out of range or a cursor that is not ours.
@@ -106,6 +107,7 @@ class Jobs:
             "state": state.value if state else None,
             "before": before(cursor),
             "trashed": trashed,
+            "tag": tag,
             "limit": limit + 1,
         }
         async with self._db.read() as reader:

@@ -38,6 +38,7 @@ class Job(Said):
     recording_id: str
     filename: Annotated[str, Meta(description="What the sender called it")]
     title: Annotated[str, Meta(description="The recording's, which it has in any case")]
+    tags: Annotated[list[str], Meta(description="The recording's")]
     priority: PriorityName
     progress: Annotated[float, Meta(ge=0, le=1, description="Share of the recording that is done")]
     model: str

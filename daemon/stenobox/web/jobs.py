@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
+from stenobox.library import tags
 from stenobox.types import JobState, Priority
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
@@ -17,13 +18,15 @@ from stenobox.worker.checkpoint import lines
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Query: `state`, `limit`, `cursor`; `trashed=1`: those in the trash."""
+    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash."""
+    tag = request.query.get("tag")
     page = await request.app[JOBS].list(
         identity_of(request),
         state=_state(request.query.get("state")),
         limit=limit_of(request),
         cursor=request.query.get("cursor"),
         trashed=flag(request, "trashed"),
+        tag=None if tag is None else tags.key_of(tags.clean(tag)),
     )
     return json_response(answers.JobPage([render.job(job) for job in page.jobs], page.next))
 

@@ -33,6 +33,7 @@ _PIECES: Final = (
 _TRASHED: Final = Parameter("trashed", Literal["0", "1"], "`1`: those in the trash instead")
 _LIMIT: Final = Parameter("limit", Annotated[int, Meta(ge=0)], "How many to a page; 50 otherwise")
 _CURSOR: Final = Parameter("cursor", str, "`next` of the page before")
+_TAG: Final = Parameter("tag", str, "Only with this tag, whatever its case")
 _PERMANENT: Final = Parameter("permanent", Literal["0", "1"], "`1`: what is in the trash, for good")
 _PASSWORDS: Final = (e.RateLimited, e.WrongCredentials)
 
@@ -273,6 +274,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         {200: Answer("A page of them.", a.JobPage)},
         parameters=(
             Parameter("state", JobState, "Only these"),
+            _TAG,
             _LIMIT,
             _CURSOR,
             _TRASHED,
@@ -328,7 +330,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         {200: Answer("A page of them.", a.RecordingPage)},
         parameters=(
             Parameter("q", str, "Text in the title, whatever its case"),
-            Parameter("tag", str, "Only with this tag"),
+            _TAG,
             Parameter("owner", str, "Only of this account; administrators alone may ask"),
             _LIMIT,
             _CURSOR,

@@ -31,6 +31,7 @@ def job(value: Job) -> answers.Job:
         recording_id=value.recording_id,
         filename=value.filename,
         title=value.title,
+        tags=list(value.tags),
         priority=priority_name(value.priority),
         progress=round(value.progress, 4),
         model=value.options.model,

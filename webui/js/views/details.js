@@ -6,6 +6,7 @@ import { icon } from "../icons.js";
 import { explain } from "../messages.js";
 import { daysChoice, daysOf } from "./days.js";
 import { TagEditor } from "./tag_editor.js";
+import { tagLink } from "./tags.js";
 
 /** @import { App, Job, Recording } from "../types.js" */
 
@@ -49,7 +50,7 @@ export class Details {
     if (this.undo.signal.aborted) return;
     this.known = answer;
     const { tags } = answer.body;
-    fill(this.tags, tags.map((tag) => el("li", { class: "tag" }, tag)));
+    fill(this.tags, tags.map((tag) => el("li", null, tagLink(tag))));
     show(this.tags, tags.length > 0);
     show(this.edit, this.app.user.role !== "viewer");
   }

@@ -5,6 +5,7 @@ import { fullMoment, moment, percent, roughly, span } from "../format.js";
 import { icon } from "../icons.js";
 import { STATES, explainJob } from "../messages.js";
 import { actionButtons } from "./job_actions.js";
+import { tagLink } from "./tags.js";
 
 /** @import { App, Job } from "../types.js" */
 
@@ -17,8 +18,11 @@ export class JobRow {
     this.app = app;
     this.job = job;
     this.mark = el("span", { class: "job-mark" });
+    /** The tags that are shown, as one text. */
+    this.tagged = "";
     this.link = el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.title);
     this.meta = el("p", { class: "job-meta" });
+    this.tags = el("p", { class: "tags", hidden: true });
     this.badge = el("span", { class: "badge" });
     this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": `Transcription of ${job.title}` });
     this.left = el("span", { class: "job-left" });
@@ -34,6 +38,7 @@ export class JobRow {
         { class: "job-body" },
         el("h3", { class: "job-name" }, this.link),
         this.meta,
+        this.tags,
         this.progress,
         this.problem,
       ),
@@ -54,6 +59,12 @@ export class JobRow {
     }
     setText(this.link, job.title);
     fill(this.meta, metaParts(this.app, job));
+    // Progress comes several times a second: a link that has the focus must not be made anew.
+    if (this.tagged !== job.tags.join("\n")) {
+      this.tagged = job.tags.join("\n");
+      fill(this.tags, job.tags.map(tagLink));
+      show(this.tags, job.tags.length > 0);
+    }
     this.actions.update(job);
     const problem = explainJob(job);
     setText(this.problem, problem);
