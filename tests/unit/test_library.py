@@ -17,6 +17,8 @@ from stenobox.errors import (
     QuotaExceeded,
     StateConflict,
 )
+from stenobox.hotfolder.complete import Look
+from stenobox.hotfolder.drops import Drops
 from stenobox.intake.partial import Partials
 from stenobox.library import Change, Filter, tags
 from stenobox.types import Identity, Job, JobState, Lease, Role
@@ -329,6 +331,16 @@ async def test_the_trash_is_emptied_after_its_days_and_not_before(store: Store, 
     for table in ("recordings", "jobs", "transcripts"):
         assert await store.count(table) == 0
     assert not await asyncio.to_thread(path.exists)
+
+
+async def test_a_hot_folder_does_not_wait_for_a_job_that_is_in_the_trash(store: Store, ann: Identity) -> None:
+    job, drops = await finished(store, ann), Drops(store.db, "office", store.clock)
+    await drops.joined(("a.wav",), Look(1, 2, 3), sha256="a" * 64, wishes="{}", job_id=job.id)
+    assert await drops.same("a" * 64, "{}") == job.id
+    await store.trash.put_job(job.id, ann)
+    assert await drops.same("a" * 64, "{}") is None
+    await store.trash.restore_job(job.id, ann)
+    assert await drops.same("a" * 64, "{}") == job.id
 
 
 async def test_nothing_is_erased_that_is_not_in_the_trash(store: Store, ann: Identity) -> None:
