@@ -63,12 +63,12 @@ async def _send(
     response = web.StreamResponse(status=status, headers=fixed)
     response.content_length = last - first + 1
     await response.prepare(request)
-    if request.method != hdrs.METH_HEAD and last >= first:
-        if request.transport is None:
-            raise ConnectionResetError("the caller is gone")
-        loop = asyncio.get_running_loop()
-        await loop.sendfile(request.transport, file, first, last - first + 1)
-    await response.write_eof()
+    # A reader that went away is no fault of ours.
+    with contextlib.suppress(ConnectionError):
+        if request.method != hdrs.METH_HEAD and last >= first and request.transport is not None:
+            loop = asyncio.get_running_loop()
+            await loop.sendfile(request.transport, file, first, last - first + 1)
+        await response.write_eof()
     return response
 
 
