@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from stenobox.config import UploadsSettings
+from stenobox.config import LibrarySettings, UploadsSettings
 from stenobox.db import Database
 from stenobox.errors import NotAudio
 from stenobox.events import EventHub
 from stenobox.intake.direct import DirectIntake
 from stenobox.jobs import Jobs
+from stenobox.library import Library, Quotas, Retention, Trash
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.transcripts import Transcripts
@@ -50,6 +51,8 @@ class Clock:
 @dataclass(frozen=True)
 class WaveInfo:
     duration: float | None
+    title: str | None = None
+    recorded: str | None = None
     truncated: bool = False
 
 
@@ -121,6 +124,12 @@ class Store:
     jobs: Jobs
     transcripts: Transcripts
     clock: Clock
+    trash: Trash
+    library: Library
+    quotas: Quotas
+
+    def retention(self, **settings: int) -> Retention:
+        return Retention(LibrarySettings(**settings), self.db, self.jobs, self.recordings, self.clock)
 
     def intake(self, settings: UploadsSettings | None = None) -> DirectIntake:
         return DirectIntake(
@@ -129,6 +138,7 @@ class Store:
             self.db,
             recordings=self.recordings,
             jobs=self.jobs,
+            quotas=self.quotas,
             probe=probe_wave,
         )
 
@@ -172,7 +182,8 @@ async def opened_store(root: Path, max_attempts: int = 3) -> AsyncIterator[Store
         clock = Clock()
         events = EventHub()
         recordings = Recordings(db, layout, clock)
-        jobs = Jobs(db, events, recordings, clock, max_attempts=max_attempts)
-        yield Store(layout, db, events, recordings, jobs, Transcripts(db), clock)
+        jobs = Jobs(db, events, clock, max_attempts=max_attempts)
+        trash, library = Trash(db, jobs, recordings, clock), Library(db, jobs)
+        yield Store(layout, db, events, recordings, jobs, Transcripts(db), clock, trash, library, Quotas(db))
     finally:
         await db.close()

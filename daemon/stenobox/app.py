@@ -20,14 +20,17 @@ from stenobox.access import Accounts, AttemptLimiter, Keys, Passwords, Sessions,
 from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
+from stenobox.audio.waveform import waveform
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.events import EventHub
 from stenobox.files import DataLock
 from stenobox.hotfolder.service import HotFolders
+from stenobox.housekeeping import Housekeeping
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
+from stenobox.library import Library, Quotas, Retention, Trash, Waveforms
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
 from stenobox.monitor.collectors import DiskCollector, InboxCollector, QueueCollector, WorkerCollector
@@ -58,6 +61,7 @@ WATCHDOG = web.AppKey("watchdog", Watchdog)
 HOT_FOLDERS = web.AppKey("hot_folders", HotFolders)
 EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
+HOUSEKEEPING = web.AppKey("housekeeping", Housekeeping)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -150,15 +154,16 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     app[keys.JOBS] = Jobs(
         database,
         app[keys.EVENTS],
-        app[keys.RECORDINGS],
         max_attempts=settings.queue.max_attempts,
     )
+    _open_library(app, settings, database, layout, limits)
     app[keys.INTAKE] = DirectIntake(
         settings.uploads,
         layout,
         database,
         recordings=app[keys.RECORDINGS],
         jobs=app[keys.JOBS],
+        quotas=app[keys.QUOTAS],
         probe=look_into,
     )
     app[keys.PARTIALS] = Partials(settings.uploads, layout, database, app[keys.INTAKE])
@@ -187,6 +192,20 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     _attach_collectors(app, layout)
 
 
+def _open_library(
+    app: web.Application, settings: Settings, database: Database, layout: Layout, limits: AudioLimits
+) -> None:
+    async def measure(recording: Path, scratch: Path) -> bytes:
+        return await waveform(recording, scratch, limits, start=app[FORKS].child)
+
+    jobs, recordings = app[keys.JOBS], app[keys.RECORDINGS]
+    app[keys.LIBRARY] = Library(database, jobs)
+    app[keys.TRASH] = Trash(database, jobs, recordings)
+    app[keys.QUOTAS] = Quotas(database, settings.library.quota_bytes)
+    app[keys.WAVEFORMS] = Waveforms(layout, recordings, measure)
+    app[HOUSEKEEPING] = Housekeeping(Retention(settings.library, database, jobs, recordings))
+
+
 def _attach_collectors(app: web.Application, layout: Layout) -> None:
     metrics = app[keys.METRICS]
     metrics.attach(
@@ -205,7 +224,14 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         parts = [
             group.create_task(_endless(part.run()), name=type(part).__name__)
-            for part in (app[WORKER], app[WATCHDOG], app[LOOP_LAG], app[EXPIRY], app[HOT_FOLDERS])
+            for part in (
+                app[WORKER],
+                app[WATCHDOG],
+                app[LOOP_LAG],
+                app[EXPIRY],
+                app[HOT_FOLDERS],
+                app[HOUSEKEEPING],
+            )
         ]
         yield
         for part in parts:

@@ -38,6 +38,7 @@ INBOXES = "inboxes"
 GIB = 2**30
 HOUR = 3_600
 DAY = 24 * HOUR
+MAX_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,34 @@ class UploadsSettings:
     expire_seconds: Annotated[
         int, Meta(ge=60, description="Seconds after its last byte until an unfinished upload is dropped")
     ] = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySettings:
+    quota_bytes: Annotated[
+        int,
+        Meta(ge=0, le=2**62, description="Bytes of recordings that an account may keep; 0 is no limit"),
+    ] = 0
+    audio_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MAX_DAYS,
+            description="Days after which a recording's audio goes and its transcripts stay; 0 is never",
+        ),
+    ] = 0
+    transcript_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MAX_DAYS,
+            description="Days after which a recording goes with its transcripts and audio; 0 is never",
+        ),
+    ] = 0
+    trash_days: Annotated[
+        int,
+        Meta(ge=1, le=MAX_DAYS, description="Days for which what was deleted can be taken out of the trash"),
+    ] = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +168,7 @@ class Settings:
     listen: ListenSettings = field(default_factory=ListenSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     uploads: UploadsSettings = field(default_factory=UploadsSettings)
+    library: LibrarySettings = field(default_factory=LibrarySettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     sessions: SessionsSettings = field(default_factory=SessionsSettings)

@@ -3,12 +3,13 @@
     StenoboxError
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
-    │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge
+    │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
+    │   ├── QuotaExceeded
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, NameTaken, LastAdmin
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -104,6 +105,14 @@ class EmptyFile(BadInput):
 class FileTooLarge(BadInput):
     code, status, title = "file_too_large", 413, "The file is too large"
     message = "The file is larger than the {limit} bytes that this box accepts (setting uploads.max_bytes)."
+
+
+class QuotaExceeded(BadInput):
+    code, status, title = "quota_exceeded", 413, "Your space on the box is used up"
+    message = (
+        "Your recordings may take {quota} bytes on this box, and {free} of them are free; this needs {size}. "
+        "Delete recordings for good (what is in the trash counts too), or ask the administrator for more."
+    )
 
 
 class EmptyChunk(BadInput):
@@ -204,6 +213,19 @@ class StateConflict(StenoboxError):
     # 422 and not 409: standard clients retry 409, and this refusal is permanent.
     code, status, title = "state_conflict", 422, "Not possible in this state"
     message = "A job that is {state} cannot be {action}."
+
+
+class ChangedMeanwhile(StenoboxError):
+    code, status, title = "changed_meanwhile", 412, "Somebody else changed it"
+    message = "It was changed since you loaded it. Load it again, then make your change."
+
+
+class AudioRemoved(StenoboxError):
+    code, status, title = "audio_removed", 410, "The audio is gone"
+    message = (
+        "The audio of this recording was kept for as long as was agreed and then removed. "
+        "Its transcripts are still there. To work on it again, send the file again."
+    )
 
 
 class NameTaken(StenoboxError):

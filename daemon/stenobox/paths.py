@@ -23,6 +23,7 @@ class Layout:
     incoming/          uploads that are still being received; emptied at start
     partials/          uploads that come in pieces, until they are complete or expire
     media/ab/abcd...   accepted recordings, named by the SHA-256 of their bytes
+    peaks/ab/abcd...   waveforms of recordings, under the same names; made anew when they are missing
     scratch/           decoded samples of running jobs; may vanish at any time
     models/            model bundles that were installed here
     ```
@@ -58,6 +59,10 @@ class Layout:
         return self.root / "media"
 
     @property
+    def peaks(self) -> Path:
+        return self.root / "peaks"
+
+    @property
     def scratch(self) -> Path:
         return self.root / "scratch"
 
@@ -70,9 +75,11 @@ class Layout:
 
         Raises ValueError for anything else, so that no other string can ever become part of a path.
         """
-        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-            raise ValueError("a recording is named by 64 lower-case hex digits")
-        return self.media / sha256[:2] / sha256
+        return _place(self.media, sha256)
+
+    def peaks_file(self, sha256: str) -> Path:
+        """The place of the waveform of these bytes; raises as `media_file`."""
+        return _place(self.peaks, sha256)
 
     def create(self) -> None:
         """Make what is missing, durably and for the own user alone. Raises DataError when that is impossible.
@@ -82,9 +89,22 @@ class Layout:
         """
         try:
             make_dir(self.root, PRIVATE_FOLDER)
-            for folder in (self.incoming, self.partials, self.media, self.scratch, self.models):
+            for folder in (
+                self.incoming,
+                self.partials,
+                self.media,
+                self.peaks,
+                self.scratch,
+                self.models,
+            ):
                 make_dir(folder, PRIVATE_FOLDER)
                 folder.chmod(PRIVATE_FOLDER)
         except OSError as error:
             problem = f"The data folder {self.root} cannot be used: {error.strerror}."
             raise DataError(problem=problem) from error
+
+
+def _place(folder: Path, sha256: str) -> Path:
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise ValueError("a recording is named by 64 lower-case hex digits")
+    return folder / sha256[:2] / sha256

@@ -15,29 +15,45 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stenobox.db import Database, Transaction
+from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import NotFound
-from stenobox.files import fsync_dir, publish
+from stenobox.files import fsync_dir, make_dir, publish, write_durable
 from stenobox.paths import Layout
 from stenobox.shielding import finish
 from stenobox.types import Identity, Recording
 
-# Same owner and same bytes: the row stays, and takes the name that the file was given most recently.
-INGEST = """
-INSERT INTO recordings (id, owner_id, sha256, size, filename, duration, created_at)
-VALUES (:id, :owner_id, :sha256, :size, :filename, :duration, :now)
-ON CONFLICT (owner_id, sha256) DO UPDATE
-SET filename = excluded.filename, duration = COALESCE(excluded.duration, duration)
-RETURNING id, owner_id, sha256, size, filename, duration, created_at
+# What is shown as the title: see types.Recording.
+TITLE = "COALESCE(recordings.given_title, recordings.file_title, recordings.filename)"
+
+# Without the table's name: RETURNING takes none.
+COLUMNS = """
+id, owner_id, sha256, size, filename, duration, created_at,
+COALESCE(given_title, file_title, filename) AS title, recorded, stored_at, trashed_at, audio_removed_at,
+audio_days, transcript_days, revision
 """
 
-GET = "SELECT id, owner_id, sha256, size, filename, duration, created_at FROM recordings WHERE id = ?"
+# Same owner and same bytes: the row stays, takes the name that the file was given most recently, and comes
+# out of the trash.
+INGEST = f"""
+INSERT INTO recordings (id, owner_id, sha256, size, filename, duration, file_title, recorded, created_at,
+    stored_at)
+VALUES (:id, :owner_id, :sha256, :size, :filename, :duration, :file_title, :recorded, :now, :now)
+ON CONFLICT (owner_id, sha256) DO UPDATE
+SET filename = excluded.filename, duration = COALESCE(excluded.duration, duration),
+    file_title = COALESCE(excluded.file_title, file_title), recorded = COALESCE(excluded.recorded, recorded),
+    stored_at = excluded.stored_at, trashed_at = NULL, audio_removed_at = NULL, revision = revision + 1
+RETURNING {COLUMNS}
+"""  # noqa: S608 - both parts are constants, here and below
 
+GET = f"SELECT {COLUMNS} FROM recordings WHERE id = ?"  # noqa: S608
+
+# Not a new revision: nobody's change is overwritten by it, and whoever edits meanwhile need not begin again.
 SET_DURATION = "UPDATE recordings SET duration = ? WHERE id = ?"
 
-NAMED = "SELECT 1 FROM recordings WHERE sha256 = ? LIMIT 1"
+# A row whose audio was removed names its bytes no longer.
+NAMED = "SELECT 1 FROM recordings WHERE sha256 = ? AND audio_removed_at IS NULL LIMIT 1"
 
-ALL_NAMED = "SELECT DISTINCT sha256 FROM recordings"
+ALL_NAMED = "SELECT DISTINCT sha256 FROM recordings WHERE audio_removed_at IS NULL"
 
 # The recording goes with its last job.
 FORGET = """
@@ -48,7 +64,7 @@ RETURNING sha256
 
 
 class Recordings:
-    """Rows in `recordings`, files in `media/`."""
+    """Rows in `recordings`, files in `media/` and `peaks/`."""
 
     def __init__(self, db: Database, layout: Layout, clock: Callable[[], float] = time.time) -> None:
         self._db = db
@@ -72,9 +88,11 @@ class Recordings:
         size: int,
         filename: str,
         duration: float | None,
+        file_title: str | None = None,
+        recorded: str | None = None,
     ) -> Recording:
         """The owner's row for these bytes, made if there is none. `duration` in seconds, None if unknown
-        yet.
+        yet; `file_title` and `recorded` from the file's own tags.
         """
         row = await tx.fetch_one(
             INGEST,
@@ -85,12 +103,14 @@ class Recordings:
                 "size": size,
                 "filename": filename,
                 "duration": duration,
+                "file_title": file_title,
+                "recorded": recorded,
                 "now": self._clock(),
             },
         )
         if row is None:
             raise RuntimeError("INSERT ... RETURNING gave no row")
-        return _recording(row)
+        return recording_of(row)
 
     async def get(self, recording_id: str) -> Recording:
         """For the box's own parts: no question of whose it is. Raises NotFound."""
@@ -98,14 +118,14 @@ class Recordings:
             row = await reader.fetch_one(GET, (recording_id,))
         if row is None:
             raise NotFound(what="recording")
-        return _recording(row)
+        return recording_of(row)
 
     async def get_for(self, recording_id: str, identity: Identity) -> Recording:
-        """For a person: raises NotFound also when the recording is somebody else's and they are no admin."""
-        recording = await self.get(recording_id)
-        if recording.owner_id != identity.user.id and not identity.is_admin:
-            raise NotFound(what="recording")
-        return recording
+        """For a person: raises NotFound also when the recording is in the trash, or somebody else's and they
+        are no admin.
+        """
+        async with self._db.read() as reader:
+            return await visible(reader, recording_id, identity)
 
     async def set_duration(self, recording_id: str, seconds: float) -> None:
         """Record the length that decoding found, where the file itself did not say."""
@@ -124,30 +144,57 @@ class Recordings:
         return str(row["sha256"]) if row else None
 
     async def discard(self, sha256: str) -> bool:
-        """Remove the bytes from `media/` unless a row still names them; returns whether they were removed.
+        """Remove the bytes and their waveform unless a row still names them; returns whether something was
+        removed.
 
         Rows go first and are committed: a crash in between leaves a file that no row names, never the
         reverse.
         """
-        path = self._layout.media_file(sha256)
+        media, peaks = self._layout.media_file(sha256), self._layout.peaks_file(sha256)
         async with self._db.write() as tx:
             if await tx.fetch_one(NAMED, (sha256,)):
                 return False
-            return await finish(asyncio.to_thread(_remove, path))
+            removed = await finish(asyncio.to_thread(_remove, media))
+            return await finish(asyncio.to_thread(_remove, peaks)) or removed
+
+    async def keep_waveform(self, sha256: str, data: bytes) -> None:
+        """Keep the waveform of these bytes for as long as the bytes themselves. Raises DiskFull."""
+        path = self._layout.peaks_file(sha256)
+        async with self._db.write() as tx:
+            # They may have gone while it was computed.
+            if await tx.fetch_one(NAMED, (sha256,)):
+                await finish(asyncio.to_thread(_write, path, data))
 
     async def orphans(self) -> list[Path]:
-        """Files in `media/` that no row names: a crash came between their arrival and the COMMIT.
+        """Files in `media/` and `peaks/` that no row names: a crash came between their arrival and the
+        COMMIT, or between that and their removal.
 
         A file that is not at the place of a recording is none of ours and is not reported.
         """
         # A file whose row is about to be committed may be reported; `discard` asks again, in its turn.
-        files = await asyncio.to_thread(_media_files, self._layout)
+        files = await asyncio.to_thread(_files, self._layout)
         async with self._db.read() as reader:
             named = {row["sha256"] for row in await reader.fetch_all(ALL_NAMED)}
         return [path for path in files if path.name not in named]
 
 
-def _recording(row: sqlite3.Row) -> Recording:
+async def visible(
+    reader: Reader, recording_id: str, identity: Identity, *, trashed: bool = False
+) -> Recording:
+    """A recording for a person, in the caller's transaction: one in the trash if `trashed`, else one that is
+    not. Raises NotFound.
+    """
+    row = await reader.fetch_one(GET, (recording_id,))
+    # The same answer for "none" and "not yours": the difference would tell which ids exist.
+    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+        raise NotFound(what="recording")
+    if (row["trashed_at"] is not None) is not trashed:
+        raise NotFound(what="recording")
+    return recording_of(row)
+
+
+def recording_of(row: sqlite3.Row) -> Recording:
+    """A row of COLUMNS as a value."""
     return Recording(**dict(row))
 
 
@@ -160,12 +207,23 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _media_files(layout: Layout) -> list[Path]:
-    return sorted(path for path in layout.media.rglob("*") if path.is_file() and _in_its_place(path, layout))
+def _write(path: Path, data: bytes) -> None:
+    make_dir(path.parent)
+    write_durable(path, data)
 
 
-def _in_its_place(path: Path, layout: Layout) -> bool:
+def _files(layout: Layout) -> list[Path]:
+    places = ((layout.media, layout.media_file), (layout.peaks, layout.peaks_file))
+    return [
+        path
+        for folder, place in places
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and _in_its_place(path, place)
+    ]
+
+
+def _in_its_place(path: Path, place: Callable[[str], Path]) -> bool:
     try:
-        return path == layout.media_file(path.name)
+        return path == place(path.name)
     except ValueError:
         return False

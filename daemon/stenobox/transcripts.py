@@ -27,7 +27,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 GET = """
 SELECT jobs.owner_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at
 FROM jobs LEFT JOIN transcripts AS t ON t.job_id = jobs.id
-WHERE jobs.id = ?
+WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """
 
 GET_SEGMENTS = """

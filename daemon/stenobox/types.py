@@ -61,7 +61,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`sha256` names the bytes in `media/`; `filename` is what the sender called it, kept for people only."""
+    """`sha256` names the bytes in `media/`; `filename` is what the sender called it, kept for people only.
+
+    `title` is what people see: the one that somebody gave, else the one in the file's tags, else the file's
+    name. `recorded` is when it was made as exactly as the file says it (ISO 8601). `stored_at` is when its
+    bytes last came in. `audio_days` and `transcript_days` of None follow the settings, 0 is "never".
+    `revision` grows with every change that a person could overwrite.
+    """
 
     id: str
     owner_id: int
@@ -70,6 +76,14 @@ class Recording:
     filename: str
     duration: float | None
     created_at: float
+    title: str = ""
+    recorded: str | None = None
+    stored_at: float = 0.0
+    trashed_at: float | None = None
+    audio_removed_at: float | None = None
+    audio_days: int | None = None
+    transcript_days: int | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,8 @@ class JobOptions:
 class Job:
     """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure.
 
-    `filename` and `duration` are the recording's, carried along because all who show a job show them.
+    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, carried along because
+    all who show a job show them.
     """
 
     id: str
@@ -107,6 +122,10 @@ class Job:
     finished_at: float | None
     filename: str = ""
     duration: float | None = None
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    audio_removed_at: float | None = None
+    trashed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def test_results_come_beside_the_recording_which_goes_into_done(box: HotBox, spo
         assert there == box.get(f"/api/jobs/{job['id']}/transcript?format={form}").body
     assert (box.inbox / "done" / "clients" / "smith" / "monday talk.wav").read_bytes() == spoken.wav
     assert box.stored(job) == spoken.wav
+    assert box.get(f"/api/recordings/{job['recording_id']}").json["tags"] == ["clients", "smith"]
     assert "Two four seven four." in (box.inbox / "clients" / "smith" / "monday talk.txt").read_text()
 
 

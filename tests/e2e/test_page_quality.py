@@ -12,7 +12,7 @@ from harness.browser import Watch, open_job, sign_in
 from harness.daemon import Daemon
 from harness.relay import Relay
 
-ROUTES = ("#/", "#/keys", "#/users", "#/account")
+ROUTES = ("#/", "#/trash", "#/keys", "#/users", "#/account")
 
 # WCAG 2.2, success criterion 1.4.3, with the relative luminance of its glossary. Returns what fails.
 CONTRAST = """
@@ -87,7 +87,7 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     sign_in(page, box.url)
     for route in (*ROUTES, f"#/jobs/{finished}"):
         page.goto(f"{box.url}/{route}")
-        expect(page.locator(".job, form, .segment").first).to_be_visible()
+        expect(page.locator(".job, .empty, form, .segment").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, route
         assert page.evaluate(OUTSIDE) == [], route
         assert page.evaluate(CONTRAST) == [], route

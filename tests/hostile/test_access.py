@@ -121,6 +121,8 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
             continue
         walked += 1
         body: dict[str, Any] = {"json": {"priority": "batch"}} if route.path.endswith("/priority") else {}
+        if (route.method, prefix) == ("PATCH", "/api/recordings"):
+            body = {"json": {"title": "mine now"}}
         if route.path.startswith("/api/tus"):
             body = {"headers": tus | {"Content-Type": "application/offset+octet-stream"}}
         theirs = await carla.call(route.method, address(route, id=ids[prefix]), **body)
@@ -132,6 +134,34 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
     assert walked == sum("{id}" in route.path for route in GUARDED) > 5
     assert (await bob.get(f"/api/jobs/{job['id']}")).status == 200
     assert (await (await carla.get("/api/jobs")).json())["jobs"] == []
+    assert (await (await carla.get("/api/recordings")).json())["recordings"] == []
+
+
+async def test_the_trash_of_somebody_else_does_not_exist_either(box: Box, anna: Person) -> None:
+    bob, carla = await box.add("bob", Role.USER), await box.add("carla", Role.USER)
+    job = await (await bob.upload(TALK)).json()
+    await bob.post(f"/api/jobs/{job['id']}/cancel")
+    assert (await bob.delete(f"/api/jobs/{job['id']}")).status == 204
+    for path in (f"/api/jobs/{job['id']}", f"/api/recordings/{job['recording_id']}"):
+        assert (await carla.post(f"{path}/restore")).status == 404
+        assert (await carla.delete(f"{path}?permanent=1")).status == 404
+    for kind in ("jobs", "recordings"):
+        assert (await (await carla.get(f"/api/{kind}?trashed=1")).json())[kind] == []
+        assert len((await (await bob.get(f"/api/{kind}?trashed=1")).json())[kind]) == 1
+
+
+async def test_nobody_lists_the_recordings_of_an_owner_by_name_but_administrators(
+    box: Box, anna: Person
+) -> None:
+    bob = await box.add("bob", Role.USER)
+    assert (await bob.get(f"/api/recordings?owner={ADMIN}")).status == 403
+    assert (await bob.get("/api/recordings?owner=nobody")).status == 403
+    assert (await anna.get("/api/recordings?owner=bob")).status == 200
+
+
+async def test_nobody_raises_their_own_quota(box: Box, anna: Person) -> None:
+    bob = await box.add("bob", Role.USER)
+    assert (await bob.call("PATCH", "/api/users/bob", json={"quota_bytes": 0})).status == 403
 
 
 async def test_events_go_to_their_owner_and_to_administrators_only(box: Box, anna: Person) -> None:
@@ -161,7 +191,7 @@ async def test_a_cross_site_request_with_a_session_changes_nothing(box: Box, ann
         {"Origin": "http://127.0.0.1:1"},
     ):
         for route in ROUTES:
-            if route.method in {"POST", "PUT", "DELETE"}:
+            if route.method in {"POST", "PUT", "PATCH", "DELETE"}:
                 answer = await browser.call(route.method, address(route), headers=headers)
                 assert answer.status == 403, (route, headers)
                 assert code_of(await answer.json()) == "cross_site"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stenobox.db import Database, Transaction
-from stenobox.db.migrations import MIGRATIONS, Migration, migrate
+from stenobox.db.migrations import APPLICATION_ID, CREATE_RECORD, MIGRATIONS, Migration, migrate
 from stenobox.errors import DataError, DiskFull
 
 INSERT = "INSERT INTO users (name, role, password_hash, created_at) VALUES (?, 'user', 'x', 0)"
@@ -255,8 +256,46 @@ async def test_a_migration_that_fails_leaves_neither_tables_nor_record(db: Datab
     assert await migrate(db, (*MIGRATIONS, good)) == newest + 1
 
 
-async def test_versions_follow_each_other_from_one() -> None:
-    assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+async def test_each_version_has_a_place_of_its_own_in_the_order() -> None:
+    versions = [migration.version for migration in MIGRATIONS]
+    assert versions == sorted(set(versions))
+    assert versions[0] == 1
+
+
+async def test_a_step_of_a_lower_number_that_arrives_second_runs_too(db: Database) -> None:
+    newest = MIGRATIONS[-1].version
+    early = Migration(newest + 2, "early", ("CREATE TABLE early (x)",))
+    late = Migration(newest + 1, "late", ("CREATE TABLE late (x)",))
+    await migrate(db, (*MIGRATIONS, early))
+    for _ in range(2):
+        assert await migrate(db, (*MIGRATIONS, late, early)) == newest + 2
+    async with db.read() as reader:
+        made = await reader.fetch_all("SELECT 1 FROM sqlite_schema WHERE name IN ('early', 'late')")
+    assert len(made) == 2
+
+
+async def test_recordings_from_before_the_library_have_their_age_and_stay_forever(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute(CREATE_RECORD)
+        for step in MIGRATIONS[:2]:
+            for statement in step.statements:
+                old.execute(statement)
+            old.execute(
+                "INSERT INTO schema_migrations (version, description) VALUES (?, '')", (step.version,)
+            )
+        old.execute(INSERT, ("ann",))
+        old.execute("INSERT INTO recordings VALUES ('r', 1, ?, 5, 'a.wav', 1.5, 1000.0)", ("a" * 64,))
+        old.commit()
+    db = await Database.open(path)
+    async with db.read() as reader:
+        row = await reader.fetch_one("SELECT * FROM recordings")
+    await db.close()
+    assert row is not None
+    assert (row["filename"], row["stored_at"], row["revision"]) == ("a.wav", 1000.0, 1)
+    for name in ("given_title", "trashed_at", "audio_removed_at", "audio_days", "transcript_days"):
+        assert row[name] is None
 
 
 async def test_every_reference_has_an_index_so_that_a_deletion_need_not_scan(db: Database) -> None:

@@ -19,7 +19,7 @@ from stenobox.files import free_bytes
 from stenobox.intake.direct import BLOCK_BYTES
 from stenobox.intake.filenames import LONGEST, clean_filename
 from stenobox.types import Identity, JobState
-from storing import OPTIONS, Store, opened_store, pieces, wave_bytes
+from storing import OPTIONS, Store, WaveInfo, opened_store, pieces, wave_bytes
 
 
 @pytest.fixture
@@ -222,13 +222,14 @@ async def test_receiving_and_accepting_never_block_the_event_loop(
     store: Store, ann: Identity, loop_watched: None
 ) -> None:
     async def fast_probe(path: Path) -> object:
-        return type("Info", (), {"duration": 1.0})()
+        return WaveInfo(1.0)
 
     intake = store.intake()
     intake._probe = fast_probe  # type: ignore[assignment]
     received = await intake.receive(pieces(wave_bytes(seconds=60.0)), "x.wav")
     job = await intake.accept(ann, received, OPTIONS, 5)
-    await store.jobs.delete(job.id, ann)
+    await store.trash.put_job(job.id, ann)
+    await store.trash.erase_job(job.id, ann)
     await intake.sweep()
     assert await store.count("jobs") == 0
 

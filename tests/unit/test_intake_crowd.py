@@ -61,6 +61,7 @@ async def test_a_crowd_is_looked_into_a_few_files_at_a_time_and_nothing_is_lost(
         store.db,
         recordings=store.recordings,
         jobs=store.jobs,
+        quotas=store.quotas,
         probe=look,
     )
 

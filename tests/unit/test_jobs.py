@@ -93,7 +93,7 @@ async def test_an_owner_keeps_the_place_in_turn_when_its_jobs_are_deleted(
     await store.job(ann)
     lease = await claimed(store)
     await store.jobs.complete(lease, transcript_of(lease.job))
-    await store.jobs.delete(lease.job.id, ann)
+    await store.trash.put_job(lease.job.id, ann)
     await store.job(ann)
     await store.job(bob)
     assert (await claimed(store)).job.owner_id == bob.user.id
@@ -349,7 +349,7 @@ async def test_others_find_nothing_and_admins_find_all(store: Store, ann: Identi
         store.jobs.cancel(job.id, bob),
         store.jobs.retry(job.id, bob),
         store.jobs.set_priority(job.id, bob, 0),
-        store.jobs.delete(job.id, bob),
+        store.trash.put_job(job.id, bob),
         store.jobs.get("none", ann),
     ):
         with pytest.raises(NotFound):
@@ -396,18 +396,19 @@ async def test_a_running_job_is_not_deleted(store: Store, ann: Identity) -> None
     await store.job(ann)
     lease = await claimed(store)
     with pytest.raises(StateConflict):
-        await store.jobs.delete(lease.job.id, ann)
+        await store.trash.put_job(lease.job.id, ann)
     await store.jobs.cancel(lease.job.id, ann)
-    await store.jobs.delete(lease.job.id, ann)
+    await store.trash.put_job(lease.job.id, ann)
     with pytest.raises(NotFound):
         await store.jobs.get(lease.job.id, ann)
 
 
-async def test_deleting_a_job_takes_its_transcript_and_segments(store: Store, ann: Identity) -> None:
+async def test_deleting_a_job_for_good_takes_its_transcript_and_segments(store: Store, ann: Identity) -> None:
     await store.job(ann)
     lease = await claimed(store)
     await store.jobs.complete(lease, transcript_of(lease.job))
-    await store.jobs.delete(lease.job.id, ann)
+    await store.trash.put_job(lease.job.id, ann)
+    await store.trash.erase_job(lease.job.id, ann)
     for table in ("jobs", "transcripts", "segments", "recordings"):
         assert await store.count(table) == 0
 
@@ -451,7 +452,7 @@ async def test_pages_are_told_of_each_change_after_it_is_committed(store: Store,
         lease = await claimed(store)
         await store.jobs.progress(lease, 0.5)
         await store.jobs.complete(lease, transcript_of(lease.job))
-        await store.jobs.delete(lease.job.id, ann)
+        await store.trash.put_job(lease.job.id, ann)
         seen = [await anext(events) for _ in range(5)]
     assert [event.kind for event in seen] == ["job", "job", "job", "job", "deleted"]
     assert [event.data["job"].state.value for event in seen[:4]] == ["queued", "running", "running", "done"]

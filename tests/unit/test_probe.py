@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,26 @@ async def test_containers_of_ffmpeg_are_told_too(tmp_path: Path) -> None:
     assert info.codec == "aac"
     assert (info.sample_rate, info.channels) == (48_000, 1)
     assert info.duration == pytest.approx(2.0, abs=0.1)
+
+
+async def test_whoever_is_cancelled_while_the_file_is_opened_leaves_it_closed(tmp_path: Path) -> None:
+    path = wav(tmp_path / "a.wav", np.zeros(1_000, np.float32), 16_000)
+
+    def is_open() -> bool:
+        links = []
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                links.append(descriptor.readlink())
+        return path in links
+
+    for turns in range(6):
+        task = asyncio.create_task(probe(path, LIMITS))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert not await asyncio.to_thread(is_open)
 
 
 async def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ class QueueMachine(RuleBasedStateMachine):
             "retry": over,
             "delete": expected.state is not JobState.RUNNING,
         }[act]
-        call = getattr(self.store.jobs, act)(job_id, self.admin)
+        trash, jobs = self.store.trash, self.store.jobs
+        calls = {"cancel": jobs.cancel, "retry": jobs.retry, "delete": trash.put_job}
+        call = calls[act](job_id, self.admin)
         if not allowed:
             with pytest.raises(StateConflict):
                 self.run(call)
@@ -124,6 +126,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(call)
         expected.holder = None
         if act == "delete":
+            self.run(trash.erase_job(job_id, self.admin))
             del self.jobs[job_id]
         elif act == "cancel":
             expected.state = JobState.CANCELLED

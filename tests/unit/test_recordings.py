@@ -30,6 +30,11 @@ async def uploaded(store: Store, owner: Identity, name: str = "a.wav", pitch: in
     return await intake.accept(owner, received, OPTIONS, 5)
 
 
+async def erase(store: Store, job: Job, owner: Identity) -> None:
+    await store.trash.put_job(job.id, owner)
+    await store.trash.erase_job(job.id, owner)
+
+
 def media(store: Store) -> list[Path]:
     return sorted(path for path in store.layout.media.rglob("*") if path.is_file())
 
@@ -57,14 +62,14 @@ async def test_the_file_goes_with_the_last_job_of_the_last_owner(store: Store, a
     bob = await store.user("bob")
     first, again, other = [await uploaded(store, owner) for owner in (ann, ann, bob)]
     path = store.recordings.path(await store.recordings.get(first.recording_id))
-    await store.jobs.delete(first.id, ann)
+    await erase(store, first, ann)
     assert await asyncio.to_thread(path.exists)
     assert (await store.recordings.get(again.recording_id)).owner_id == ann.user.id
-    await store.jobs.delete(again.id, ann)
+    await erase(store, again, ann)
     assert await asyncio.to_thread(path.exists)
     with pytest.raises(NotFound):
         await store.recordings.get(again.recording_id)
-    await store.jobs.delete(other.id, bob)
+    await erase(store, other, bob)
     assert media(store) == []
 
 
@@ -74,10 +79,10 @@ async def test_an_upload_never_loses_its_file_to_a_deletion_of_the_same_bytes(
     bob = await store.user("bob")
     for _ in range(20):
         old = await uploaded(store, ann)
-        _, new = await asyncio.gather(store.jobs.delete(old.id, ann), uploaded(store, bob))
+        _, new = await asyncio.gather(erase(store, old, ann), uploaded(store, bob))
         kept = await store.recordings.get(new.recording_id)
         assert await asyncio.to_thread(store.recordings.path(kept).is_file)
-        await store.jobs.delete(new.id, bob)
+        await erase(store, new, bob)
         assert media(store) == []
 
 

@@ -107,7 +107,7 @@ async def box_in(folder: Path, demo_bundle: Path, **queue: object) -> AsyncItera
             await tx.execute(ADA)
         events = EventHub()
         recordings = Recordings(db, layout)
-        jobs = Jobs(db, events, recordings, max_attempts=settings.queue.max_attempts)
+        jobs = Jobs(db, events, max_attempts=settings.queue.max_attempts)
         yield Box(settings, layout, db, events, recordings, jobs, ModelStore(settings, layout))
     finally:
         await db.close()

@@ -1,6 +1,6 @@
 /** The box's HTTP API as functions. Everything that goes wrong comes out as an `ApiError`. */
 
-/** @import { Job, Segment, Transcript, User, Catalogue } from "./types.js" */
+/** @import { Account, Job, Recording, Peaks, Segment, Space, Transcript, User, Catalogue } from "./types.js" */
 
 /** A refusal of the box (RFC 9457 problem), or no answer at all (`code` "unreachable"). */
 export class ApiError extends Error {
@@ -58,10 +58,25 @@ export class Api {
   /**
    * @param {string} method
    * @param {string} path
-   * @param {{json?: unknown, signal?: AbortSignal}} [options]
+   * @param {{json?: unknown, signal?: AbortSignal, etag?: string}} [options]
    * @returns {Promise<any>} the parsed body; null for 204
    */
-  async request(method, path, { json, signal } = {}) {
+  async request(method, path, options = {}) {
+    return (await this.answer(method, path, options)).body;
+  }
+
+  /**
+   * The same with the answer's ETag; an `etag` in the options is what the box must still have.
+   * @param {string} method
+   * @param {string} path
+   * @param {{json?: unknown, signal?: AbortSignal, etag?: string}} [options]
+   * @returns {Promise<{body: any, etag: string}>}
+   */
+  async answer(method, path, { json, signal, etag } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (json !== undefined) headers["Content-Type"] = "application/json";
+    if (etag) headers["If-Match"] = etag;
     /** @type {Response} */
     let response;
     /** @type {string} */
@@ -70,7 +85,7 @@ export class Api {
       response = await fetch(path, {
         method,
         signal,
-        headers: json === undefined ? {} : { "Content-Type": "application/json" },
+        headers,
         body: json === undefined ? undefined : JSON.stringify(json),
         credentials: "same-origin",
         cache: "no-store",
@@ -85,7 +100,7 @@ export class Api {
       if (problem.code === "not_signed_in") this.onSignedOut();
       throw problem;
     }
-    return body === "" ? null : JSON.parse(body);
+    return { body: body === "" ? null : JSON.parse(body), etag: response.headers.get("ETag") ?? "" };
   }
 
   // --- who is there -------------------------------------------------------------------------------------------------
@@ -118,7 +133,7 @@ export class Api {
     return this.request("POST", "/api/auth/logout");
   }
 
-  /** @returns {Promise<User>} */
+  /** @returns {Promise<User & Space>} */
   me() {
     return this.request("GET", "/api/auth/me");
   }
@@ -134,12 +149,14 @@ export class Api {
   // --- jobs ---------------------------------------------------------------------------------------------------------
 
   /**
-   * @param {{state?: string, cursor?: string | null, limit?: number}} [query]
+   * @param {{state?: string, tag?: string | null, cursor?: string | null, limit?: number, trashed?: boolean}} [query]
    * @returns {Promise<{jobs: Job[], next: string | null}>}
    */
-  jobs({ state, cursor, limit = 50 } = {}) {
+  jobs({ state, tag, cursor, limit = 50, trashed = false } = {}) {
     const query = new URLSearchParams({ limit: String(limit) });
+    if (trashed) query.set("trashed", "1");
     if (state) query.set("state", state);
+    if (tag) query.set("tag", tag);
     if (cursor) query.set("cursor", cursor);
     return this.request("GET", `/api/jobs?${query}`);
   }
@@ -174,9 +191,41 @@ export class Api {
     return this.request("POST", `${jobPath(id)}/priority`, { json: { priority } });
   }
 
-  /** @param {string} id */
+  /** Into the trash. @param {string} id */
   deleteJob(id) {
     return this.request("DELETE", jobPath(id));
+  }
+
+  /** Out of the trash. @param {string} id @returns {Promise<Job>} */
+  restoreJob(id) {
+    return this.request("POST", `${jobPath(id)}/restore`);
+  }
+
+  /** For good; only what is in the trash. @param {string} id */
+  eraseJob(id) {
+    return this.request("DELETE", `${jobPath(id)}?permanent=1`);
+  }
+
+  // --- recordings ---------------------------------------------------------------------------------------------------
+
+  /** @param {string} id @returns {Promise<{body: Recording, etag: string}>} */
+  recording(id) {
+    return this.answer("GET", recordingPath(id));
+  }
+
+  /**
+   * @param {string} id
+   * @param {{title?: string | null, tags?: string[], audio_days?: number | null, transcript_days?: number | null}} change
+   * @param {string} etag of what was changed; refused when the box has something newer
+   * @returns {Promise<{body: Recording, etag: string}>}
+   */
+  changeRecording(id, change, etag) {
+    return this.answer("PATCH", recordingPath(id), { json: change, etag });
+  }
+
+  /** @param {string} id @param {number} points @param {AbortSignal} signal @returns {Promise<Peaks>} */
+  peaks(id, points, signal) {
+    return this.request("GET", `${recordingPath(id)}/peaks?points=${points}`, { signal });
   }
 
   // --- the rest -----------------------------------------------------------------------------------------------------
@@ -201,7 +250,7 @@ export class Api {
     return this.request("DELETE", `/api/keys/${encodeURIComponent(String(id))}`);
   }
 
-  /** @returns {Promise<{users: (User & {id: number, disabled: boolean, created_at: string})[]}>} */
+  /** @returns {Promise<{users: Account[]}>} */
   users() {
     return this.request("GET", "/api/users");
   }
@@ -209,6 +258,11 @@ export class Api {
   /** @param {{name: string, password: string, role: string}} user */
   addUser(user) {
     return this.request("POST", "/api/users", { json: user });
+  }
+
+  /** @param {string} name @param {number | null} bytes null: what the settings say, 0: no limit */
+  setQuota(name, bytes) {
+    return this.request("PATCH", `/api/users/${encodeURIComponent(name)}`, { json: { quota_bytes: bytes } });
   }
 
   /**
@@ -225,6 +279,11 @@ function jobPath(id) {
   return `/api/jobs/${encodeURIComponent(id)}`;
 }
 
+/** @param {string} id */
+function recordingPath(id) {
+  return `/api/recordings/${encodeURIComponent(id)}`;
+}
+
 /**
  * Where a browser may fetch a transcript as a file.
  * @param {string} id
@@ -236,5 +295,5 @@ export function transcriptUrl(id, format) {
 
 /** @param {string} recordingId */
 export function audioUrl(recordingId) {
-  return `/api/recordings/${encodeURIComponent(recordingId)}/audio`;
+  return `${recordingPath(recordingId)}/audio`;
 }

@@ -74,13 +74,16 @@ function reveal(input) {
  *   submit: string,
  *   check?: () => boolean,
  *   send: () => Promise<void>,
- * }} options `check` marks wrong fields and returns whether all are right
+ *   cancel?: () => void,
+ * }} options `check` marks wrong fields and returns whether all are right; with `cancel` there is a button for it
  * @returns {HTMLFormElement}
  */
-export function form({ fields, extra = [], submit, check = () => true, send }) {
+export function form({ fields, extra = [], submit, check = () => true, send, cancel }) {
   const alert = el("div", { class: "notice notice-bad", role: "alert", hidden: true });
   const button = el("button", { type: "submit", class: "button button-primary" }, submit);
-  const node = el("form", { class: "form", method: "post", novalidate: true }, fields.map((f) => f.node), extra, alert, button);
+  const node = el("form", { class: "form", method: "post", novalidate: true }, fields.map((f) => f.node), extra, alert, el(
+    "div", { class: "form-buttons" }, button, cancel ? el("button", { type: "button", class: "button", onclick: cancel }, "Cancel") : null,
+  ));
   let busy = false;
   node.addEventListener("submit", async (event) => {
     event.preventDefault();

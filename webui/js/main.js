@@ -15,6 +15,7 @@ import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
 import { Shell } from "./views/shell.js";
+import { trashView } from "./views/trash.js";
 import { takeDropped } from "./views/upload_panel.js";
 import { usersView } from "./views/users.js";
 import { card, setupNeededView, setupView, signInView } from "./views/welcome.js";
@@ -121,7 +122,7 @@ class Page {
     const app = {
       api: this.api, store, uploader, user, catalogue,
       announce: (message) => this.announce(message),
-      notify: (message, kind) => this.toasts.show(message, kind),
+      notify: (message, kind, action) => this.toasts.show(message, kind, action),
       navigate: (hash) => {
         location.hash = hash;
       },
@@ -195,16 +196,17 @@ function makeRouter(app, shell) {
   let jobs = null;
   const showJobs = (/** @type {URLSearchParams} */ query) => {
     if (jobs && shell.view === jobs) {
-      jobs.setFilter(query.get("state"));
+      jobs.setFilter(query.get("state"), query.get("tag"));
       return;
     }
-    jobs = jobsView(app, query.get("state"));
+    jobs = jobsView(app, query.get("state"), query.get("tag"));
     shell.show(jobs);
   };
   return new Router(
     [
       { path: "/", show: (_, query) => showJobs(query) },
       { path: "/jobs/:id", show: ({ id }) => shell.show(jobView(app, id)) },
+      { path: "/trash", show: () => shell.show(trashView(app)) },
       { path: "/keys", show: () => shell.show(keysView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
@@ -225,8 +227,8 @@ function announceOutcomes(app) {
     const job = /** @type {CustomEvent} */ (event).detail;
     if (job.state === "queued" || job.state === "running") underWay.add(job.id);
     else if (underWay.delete(job.id)) {
-      if (job.state === "done") app.announce(`The transcript of ${job.filename} is ready.`);
-      else if (job.state !== "cancelled") app.announce(`The transcription of ${job.filename} failed.`);
+      if (job.state === "done") app.announce(`The transcript of ${job.title} is ready.`);
+      else if (job.state !== "cancelled") app.announce(`The transcription of ${job.title} failed.`);
     }
   });
 }

@@ -6,6 +6,9 @@
 import { el, fill, setText, show } from "./dom.js";
 import { clock } from "./format.js";
 import { icon } from "./icons.js";
+import { waveform } from "./wave.js";
+
+/** @import { Peaks } from "./types.js" */
 
 const SEEK_SECONDS = 5;
 const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -29,6 +32,7 @@ export class Player extends EventTarget {
       type: "range", class: "player-slider", min: 0, max: Math.max(1, this.knownDuration), step: "any", value: 0,
       "aria-label": "Position in the recording",
     });
+    this.track = el("div", { class: "player-track" }, this.slider);
     this.speed = el(
       "select",
       { class: "input player-speed", "aria-label": "Speed", onchange: () => this.setSpeed(Number(this.speed.value)) },
@@ -38,7 +42,7 @@ export class Player extends EventTarget {
     this.controls = el(
       "div",
       { class: "player-controls" },
-      this.button, this.now, this.slider, this.total, this.speed,
+      this.button, this.now, this.track, this.total, this.speed,
     );
     this.node = el(
       "section", { class: "player", "aria-label": "Player" }, this.controls, this.problem, this.audio,
@@ -66,6 +70,13 @@ export class Player extends EventTarget {
     // Arrow keys on a range with step "any" would move by a hundredth of a 10-hour recording.
     slider.addEventListener("keydown", (event) => this.sliderKey(event), { signal });
     document.addEventListener("keydown", (event) => this.pageKey(event), { signal });
+  }
+
+  /** Shows the shape of the sound behind the slider. @param {Peaks} peaks */
+  showWaveform(peaks) {
+    this.track.querySelector(".wave")?.remove();
+    this.track.prepend(waveform(peaks));
+    this.track.classList.add("has-wave");
   }
 
   get duration() {
@@ -144,7 +155,7 @@ export class Player extends EventTarget {
     const text = `${clock(position)} of ${clock(this.duration)}`;
     if (this.slider.getAttribute("aria-valuetext") !== text) this.slider.setAttribute("aria-valuetext", text);
     const share = this.duration > 0 ? (position / this.duration) * 100 : 0;
-    this.slider.style.setProperty("--played", `${share.toFixed(2)}%`);
+    this.track.style.setProperty("--played", `${share.toFixed(2)}%`);
     this.dispatchEvent(new CustomEvent("position", { detail: position }));
   }
 

@@ -7,7 +7,9 @@
  * @property {string} id
  * @property {JobState} state
  * @property {string} recording_id
- * @property {string} filename
+ * @property {string} filename what the sender called the file
+ * @property {string} title
+ * @property {string[]} tags
  * @property {"interactive" | "normal" | "batch"} priority
  * @property {number} progress position reached in the recording, 0 to 1
  * @property {string} model
@@ -19,6 +21,21 @@
  * @property {string} created_at ISO 8601, UTC
  * @property {string | null} started_at
  * @property {string | null} finished_at
+ * @property {string | null} audio_removed_at the audio's days are over; the transcript is still there
+ * @property {string | null} trashed_at
+ *
+ * @typedef {object} Recording
+ * @property {string} id
+ * @property {string} title
+ * @property {string[]} tags
+ * @property {string} filename
+ * @property {string | null} recorded ISO 8601, as exact as the file says it
+ * @property {number | null} audio_days how long the audio is kept; null: what the settings say, 0: always
+ * @property {number | null} transcript_days how long all of it is kept
+ *
+ * @typedef {object} Peaks the shape of a recording's sound
+ * @property {number} length
+ * @property {number[]} data lowest and highest in turn, -127 to 127
  *
  * @typedef {object} Segment
  * @property {number} id
@@ -34,6 +51,20 @@
  * @typedef {object} User
  * @property {string} name
  * @property {"admin" | "user" | "viewer"} role
+ *
+ * @typedef {object} AccountFields what administrators see of an account
+ * @property {number} id
+ * @property {boolean} disabled
+ * @property {string} created_at
+ * @property {number} used_bytes
+ * @property {number | null} quota_bytes null: what the settings say, 0: no limit
+ *
+ * @typedef {User & AccountFields} Account
+ *
+ * @typedef {object} Space how much an account keeps
+ * @property {number} used_bytes
+ * @property {number | null} quota_bytes null: no limit
+ * @property {number} trash_days
  *
  * @typedef {object} Model
  * @property {string} name
@@ -56,7 +87,8 @@
  * @property {User} user
  * @property {Catalogue} catalogue
  * @property {(message: string) => void} announce says it to assistive technology
- * @property {(message: string, kind?: "good" | "bad") => void} notify shows it for a while, and says it
+ * @property {(message: string, kind?: "good" | "bad", action?: import("./toast.js").ToastAction) => void} notify shows it
+ *   for a while, and says it
  * @property {(hash: string) => void} navigate
  */
 export {};

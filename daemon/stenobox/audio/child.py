@@ -17,6 +17,7 @@ from dataclasses import asdict
 
 from stenobox.audio import protocol
 from stenobox.audio.confine import confine
+from stenobox.audio.peaks import PeakMeter
 from stenobox.audio.protocol import Order
 from stenobox.audio.readers import (
     CUT_SECONDS,
@@ -174,6 +175,7 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
     os.lseek(order.out, 0, os.SEEK_SET)
     resampler = Resampler()
     most = int(order.max_seconds * protocol.SAMPLE_RATE)
+    sink = PeakSink(order.out) if order.mode == "peaks" else SampleSink(order.out)
     heard = bad = written = 0
     told = time.monotonic()
     damaged = False
@@ -192,16 +194,17 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
         heard += block.samples.size
         bad += bad_here
         for samples in resampler.push(mono, block.rate):
-            written += _write(order.out, samples)
+            written += sink.push(samples)
         if written > most:
             raise Refused(protocol.TOO_LONG)
         if time.monotonic() - told >= PROGRESS_SECONDS:
             told = time.monotonic()
             _say(order, {"kind": "progress", "seconds": written / protocol.SAMPLE_RATE})
     for samples in resampler.flush():
-        written += _write(order.out, samples)
+        written += sink.push(samples)
     if written == 0:
         return None
+    sink.end()
     if bad == heard:
         raise Refused(protocol.UNDECODABLE, "not_finite")
     found = {
@@ -212,9 +215,38 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
     return {"kind": "done", "samples": written, "warnings": [key for key, here in found.items() if here]}
 
 
-def _write(out: int, samples: Samples) -> int:
-    """Append samples to the output; returns how many."""
-    data = memoryview(samples.tobytes())
+class SampleSink:
+    """The samples themselves, as they come."""
+
+    def __init__(self, out: int) -> None:
+        self._out = out
+
+    def push(self, samples: Samples) -> int:
+        """Append samples to the output; returns how many."""
+        _write(self._out, samples.tobytes())
+        return len(samples)
+
+    def end(self) -> None:
+        """All are written."""
+
+
+class PeakSink:
+    """Their waveform, once all have come."""
+
+    def __init__(self, out: int) -> None:
+        self._out = out
+        self._meter = PeakMeter()
+
+    def push(self, samples: Samples) -> int:
+        self._meter.push(samples)
+        return len(samples)
+
+    def end(self) -> None:
+        _write(self._out, self._meter.finish())
+
+
+def _write(out: int, content: bytes) -> None:
+    data = memoryview(content)
     while data:
         try:
             data = data[os.write(out, data) :]
@@ -224,7 +256,6 @@ def _write(out: int, samples: Samples) -> int:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise Refused(protocol.DISK_FULL) from error
             raise
-    return len(samples)
 
 
 def _say(order: Order, message: dict[str, object]) -> None:

@@ -88,12 +88,10 @@ async def ask_child(
     FileNotFoundError and PermissionError come from opening `source`.
     """
     with contextlib.ExitStack() as descriptors:
-        source_fd = await finish(asyncio.to_thread(_open_recording, source))
-        descriptors.callback(os.close, source_fd)
+        source_fd = await finish(asyncio.to_thread(_held, descriptors, _open_recording, source))
         out_fd = -1
         if out is not None:
-            out_fd = await finish(asyncio.to_thread(_open_output, out))
-            descriptors.callback(os.close, out_fd)
+            out_fd = await finish(asyncio.to_thread(_held, descriptors, _open_output, out))
         order = Order(
             mode=mode,
             source=source_fd,
@@ -127,6 +125,13 @@ async def _asked(
         except TimeoutError:
             raise DecoderLimit(limit=f"{limits.wall_seconds:.0f} seconds") from None
     return _judge(answer, status, limits)
+
+
+def _held(descriptors: contextlib.ExitStack, opened: Callable[[Path], int], path: Path) -> int:
+    """A descriptor that `descriptors` closes also when whoever waits for it is cancelled meanwhile."""
+    descriptor = opened(path)
+    descriptors.callback(os.close, descriptor)
+    return descriptor
 
 
 def _open_recording(path: Path) -> int:

@@ -15,6 +15,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -233,6 +234,8 @@ async def _connect(
     connection = await aiosqlite.connect(path, isolation_level=None)
     undo.push_async_callback(connection.close)
     connection.row_factory = sqlite3.Row
+    # SQLite's own lower() and LIKE know the letters of English only.
+    await connection.create_function("casefold", 1, _casefold, deterministic=True)
     await _set(connection, pragmas)
     return connection
 
@@ -240,6 +243,10 @@ async def _connect(
 async def _set(connection: aiosqlite.Connection, pragmas: Iterable[str]) -> None:
     for pragma in pragmas:
         await connection.execute_fetchall(pragma)
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else unicodedata.normalize("NFC", text.casefold())
 
 
 def _reason(error: Exception) -> str:

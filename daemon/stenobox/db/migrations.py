@@ -1,7 +1,9 @@
 """Versions of the schema. Each step and the record that it ran commit together, so a crash repeats or skips
 none.
 
-A step, once released, is never edited: a change is a new step at the end of MIGRATIONS.
+A step, once released, is never edited: a change is a new step at the end of MIGRATIONS. Which steps ran is
+told by their numbers, not by the highest: steps of two areas may be written side by side, and the lower
+number may arrive second.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops
+from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops, m0004_library
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 ) STRICT
 """
 
-APPLIED_VERSION = "SELECT COALESCE(MAX(version), 0) AS version FROM schema_migrations"
+APPLIED = "SELECT version FROM schema_migrations"
 
 RECORD = "INSERT INTO schema_migrations (version, description) VALUES (?, ?)"
 
@@ -35,7 +37,7 @@ COUNT_TABLES = "SELECT COUNT(*) AS tables FROM sqlite_schema WHERE type = 'table
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step from version - 1 to `version`; its statements run in order in one transaction."""
+    """One step; its statements run in order in one transaction."""
 
     version: int
     description: str
@@ -46,6 +48,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, m0001_initial.DESCRIPTION, m0001_initial.STATEMENTS),
     Migration(2, m0002_uploads.DESCRIPTION, m0002_uploads.STATEMENTS),
     Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
+    Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
 )
 
 
@@ -59,10 +62,11 @@ async def refuse_foreign(reader: Reader, migrations: tuple[Migration, ...] = MIG
         return
     if identity["application_id"] != APPLICATION_ID:
         raise DataError(problem="The database file belongs to another program.")
-    applied, newest = await _applied(reader), migrations[-1].version
-    if applied > newest:
+    unknown = await _applied(reader) - {migration.version for migration in migrations}
+    if unknown:
         problem = (
-            f"The database has version {applied}, made by a newer Stenobox; this one knows {newest}. "
+            f"The database has version {max(unknown)}, made by a newer Stenobox; this one knows "
+            f"{migrations[-1].version}. "
             "Install the newer version again, or restore a snapshot from before the update."
         )
         raise DataError(problem=problem)
@@ -75,7 +79,7 @@ async def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRAT
         await tx.execute(CREATE_RECORD)
         applied = await _applied(tx)
     for migration in migrations:
-        if migration.version > applied:
+        if migration.version not in applied:
             async with database.write() as tx:
                 for statement in migration.statements:
                     await tx.execute(statement)
@@ -83,6 +87,5 @@ async def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRAT
     return migrations[-1].version
 
 
-async def _applied(reader: Reader) -> int:
-    row = await reader.fetch_one(APPLIED_VERSION)
-    return int(row["version"]) if row else 0
+async def _applied(reader: Reader) -> set[int]:
+    return {row["version"] for row in await reader.fetch_all(APPLIED)}

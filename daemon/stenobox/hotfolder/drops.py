@@ -34,11 +34,12 @@ WHERE inbox = ? AND drops.state != 'over'
 ORDER BY drops.id
 """
 
-# The work on this content is done, or under way: a job that ended in vain is no reason not to try again.
+# The work on this content is done, or under way: a job that ended in vain, or that somebody deleted, is no
+# reason not to try again.
 SAME: Final = """
 SELECT jobs.id FROM drops JOIN jobs ON jobs.id = drops.job_id
 WHERE drops.inbox = :inbox AND drops.sha256 = :sha256 AND drops.wishes = :wishes
-  AND jobs.state IN ('queued', 'running', 'done')
+  AND jobs.state IN ('queued', 'running', 'done') AND jobs.trashed_at IS NULL
 ORDER BY drops.id DESC LIMIT 1
 """
 

@@ -22,11 +22,12 @@ from stenobox.errors import (
 from stenobox.hotfolder.complete import Look, State, look_of, state_of
 from stenobox.hotfolder.drops import Drops
 from stenobox.hotfolder.folders import Place, open_file, write_new
-from stenobox.hotfolder.names import ERROR_SUFFIX, free_names, shown
+from stenobox.hotfolder.names import ERROR_SUFFIX, free_names, shown, tags_of
 from stenobox.inboxes import MAX_OVERRIDE_BYTES, OVERRIDE_FILE, InboxSettings, overridden
 from stenobox.intake.direct import BLOCK_BYTES, DirectIntake, Probed
 from stenobox.joboptions import Order, order_of
 from stenobox.jobs.page import encode_options
+from stenobox.library import tags
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
 from stenobox.shielding import finish
@@ -114,6 +115,7 @@ class Taker:
 
         async def as_well(tx: Transaction, job: Job) -> None:
             await self.drops.took(tx, place, look, sha256=received.sha256, wishes=wishes, job_id=job.id)
+            await tags.attach_what_fits(tx, job.recording_id, tags_of(place))
 
         job = await self.intake.accept(
             identity, received, order.options, order.priority, check=_is_whole, also=as_well

@@ -25,6 +25,7 @@ from stenobox.files import PRIVATE_FILE, begin_writeback, disk_errors, free_byte
 from stenobox.intake.behind import WriteBehind
 from stenobox.intake.filenames import clean_filename
 from stenobox.jobs import Jobs
+from stenobox.library.quotas import Quotas
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.shielding import finish
@@ -46,14 +47,18 @@ LOOKS_AT_ONCE = 8
 
 
 class Probed(Protocol):
-    """What a look into the file tells; `duration` in seconds, None when the header does not say.
-    `truncated`: the header announces more bytes than there are.
+    """What a look into the file tells; `duration` in seconds, None when the header does not say. `truncated`:
+    the header announces more bytes than there are. `title` and `recorded` from its tags.
     """
 
     @property
     def duration(self) -> float | None: ...
     @property
     def truncated(self) -> bool: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def recorded(self) -> str | None: ...
 
 
 Also = Callable[[Transaction, Job], Awaitable[None]]
@@ -91,6 +96,7 @@ class DirectIntake:
         *,
         recordings: Recordings,
         jobs: Jobs,
+        quotas: Quotas,
         probe: Probe,
     ) -> None:
         self._settings = settings
@@ -98,8 +104,13 @@ class DirectIntake:
         self._db = db
         self._recordings = recordings
         self._jobs = jobs
+        self._quotas = quotas
         self._probe = probe
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def refuse_early(self, owner_id: int, size: int, sha256: str | None = None) -> None:
+        """Before bytes of a known size are read. Raises QuotaExceeded when they could not be kept."""
+        await self._quotas.refuse_early(owner_id, size, sha256)
 
     async def receive(self, stream: AsyncIterator[bytes], filename: str) -> Received:
         """Write a stream to `incoming/`, hashing it on the way; no more than two blocks are in memory.
@@ -147,8 +158,8 @@ class DirectIntake:
         `check` may refuse what the probe tells, by raising. `also` runs in the transaction that makes the
         job, so that what it writes is there if the job is.
 
-        Raises what the probe raises (NotAudio, ...), TooBusy or DiskFull. Then, and when the task is
-        cancelled before the COMMIT, the file is gone and no row was made.
+        Raises what the probe raises (NotAudio, ...), QuotaExceeded, TooBusy or DiskFull. Then, and when the
+        task is cancelled before the COMMIT, the file is gone and no row was made.
         """
         try:
             with _descriptors():
@@ -156,9 +167,7 @@ class DirectIntake:
                     probed = await self._probe(received.path)
                 if check is not None:
                     check(probed)
-                return await self._store(
-                    identity, received, options, priority, duration=probed.duration, also=also
-                )
+                return await self._store(identity, received, options, priority, probed=probed, also=also)
         except BaseException:
             await self.discard(received)
             raise
@@ -170,11 +179,12 @@ class DirectIntake:
         options: JobOptions,
         priority: int,
         *,
-        duration: float | None,
+        probed: Probed,
         also: Also | None,
     ) -> Job:
         try:
             async with self._db.write() as tx:
+                await self._quotas.check(tx, identity.user.id, received.size, received.sha256)
                 await self._recordings.publish(tx, received.path, received.sha256)
                 recording = await self._recordings.ingest(
                     tx,
@@ -182,7 +192,9 @@ class DirectIntake:
                     sha256=received.sha256,
                     size=received.size,
                     filename=received.filename,
-                    duration=duration,
+                    duration=probed.duration,
+                    file_title=probed.title,
+                    recorded=probed.recorded,
                 )
                 job = await self._jobs.create(
                     tx, identity.user.id, recording_id=recording.id, options=options, priority=priority

@@ -95,9 +95,12 @@ class Partials:
         metadata: str = "",
         part: Part = "whole",
     ) -> Upload:
-        """A new upload. Raises EmptyFile, FileTooLarge, DiskFull when it cannot be kept even if it came."""
+        """A new upload. Raises EmptyFile, FileTooLarge, QuotaExceeded, DiskFull when it could not be kept
+        even if it came.
+        """
         if size is not None:
             await self._check_size(size)
+            await self._intake.refuse_early(identity.user.id, size, sha256)
         upload_id, now = secrets.token_hex(16), self._clock()
         values = {
             "id": upload_id,
@@ -128,6 +131,7 @@ class Partials:
         come already.
         """
         await self._check_size(size)
+        await self._intake.refuse_early(upload.owner_id, size)
         if upload.size not in (None, size) or any(last > size for _, last in upload.ranges):
             raise ChunkOutOfRange(size=upload.size or upload.offset)
         async with self._db.write() as tx:
@@ -272,15 +276,19 @@ class Partials:
             return job.id
 
     async def join(self, whole: Upload, parts: list[Upload]) -> Upload:
-        """Fill an upload with complete ones, in order. Raises UploadIncomplete, FileTooLarge, DiskFull."""
+        """Fill an upload with complete ones, in order. Raises UploadIncomplete, FileTooLarge, QuotaExceeded,
+        DiskFull.
+        """
         if any(not part.complete for part in parts):
             raise UploadIncomplete(first=min(part.offset for part in parts if not part.complete))
-        await self._check_size(sum(part.offset for part in parts))
+        size = sum(part.offset for part in parts)
+        await self._check_size(size)
+        await self._intake.refuse_early(whole.owner_id, size)
         for part in parts:
             here = (await self._get(whole.id)).offset
             stream = _pieces(self._file(part))
             await self.write(whole, here, part.offset, stream, as_it_comes=False)
-        return await self.declare(await self._get(whole.id), sum(part.offset for part in parts))
+        return await self.declare(await self._get(whole.id), size)
 
     async def drop(self, upload: Upload) -> None:
         """Forget an upload and its bytes; a request that is writing to it is told to stop."""

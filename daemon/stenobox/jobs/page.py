@@ -41,6 +41,10 @@ def job_of(row: sqlite3.Row) -> Job:
         finished_at=row["finished_at"],
         filename=row["filename"],
         duration=row["duration"],
+        title=row["title"],
+        tags=tuple(sorted(msgspec.json.decode(row["tags"], type=list[str]), key=str.casefold)),
+        audio_removed_at=row["audio_removed_at"],
+        trashed_at=row["trashed_at"],
     )
 
 

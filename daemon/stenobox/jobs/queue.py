@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from stenobox.db import Database, Transaction
 from stenobox.errors import (
     AttemptLost,
     AudioError,
+    AudioRemoved,
     BadInput,
     InvalidRequest,
     LeaseLost,
@@ -26,7 +28,6 @@ from stenobox.errors import (
 from stenobox.events import EventHub
 from stenobox.jobs import statements as sql
 from stenobox.jobs.page import Page, before, encode_options, job_of, page_of
-from stenobox.recordings import Recordings
 from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
 
 MAX_PAGE = 200
@@ -41,14 +42,12 @@ class Jobs:
         self,
         db: Database,
         events: EventHub,
-        recordings: Recordings,
         clock: Callable[[], float] = time.time,
         *,
         max_attempts: int = 3,
     ) -> None:
         self._db = db
         self._events = events
-        self._recordings = recordings
         self._clock = clock
         self._max_attempts = max_attempts
         self._work = asyncio.Event()
@@ -71,14 +70,16 @@ class Jobs:
         return await self._changed(tx, str(values["id"]))
 
     async def get(self, job_id: str, identity: Identity) -> Job:
-        """One job. Raises NotFound if there is none, and also if it is somebody else's (admins see all)."""
+        """One job. Raises NotFound if there is none, if it is in the trash, and also if it is somebody else's
+        (admins see all).
+        """
         async with self._db.read() as reader:
-            return _visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+            return visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
 
     async def checkpoint(self, job_id: str, identity: Identity) -> dict[str, Any] | None:
         """What a job that is not over has saved on its way; None when there is nothing. Raises NotFound."""
         async with self._db.read() as reader:
-            _visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+            visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
             saved = await reader.fetch_one(sql.CHECKPOINT, (job_id,))
         return None if saved is None else await asyncio.to_thread(msgspec.json.decode, saved["body"])
 
@@ -88,8 +89,12 @@ class Jobs:
         state: JobState | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        *,
+        trashed: bool = False,
+        tag: str | None = None,
     ) -> Page:
-        """Own jobs (an admin: all), newest first, at most `limit` (1 to 200).
+        """Own jobs (an admin: all), newest first, at most `limit` (1 to 200); with `trashed` those in the
+        trash instead, with `tag` (a key of `library.tags`) those whose recording has it.
 
         Following `next` shows each job that existed at the first page exactly once, whatever is added
         meanwhile. Raises InvalidRequest for a limit out of range or a cursor that is not ours.
@@ -101,6 +106,8 @@ class Jobs:
             "owner_id": identity.user.id,
             "state": state.value if state else None,
             "before": before(cursor),
+            "trashed": trashed,
+            "tag": tag,
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
@@ -113,29 +120,24 @@ class Jobs:
     async def retry(self, job_id: str, identity: Identity) -> Job:
         """Put a failed, cancelled or quarantined job in line again, from its beginning, with all attempts.
 
-        Raises NotFound, StateConflict.
+        Raises NotFound, StateConflict, AudioRemoved.
         """
-        return await self._ask(job_id, identity, sql.RETRY, "retried", drop_checkpoint=True)
+        return await self._ask(job_id, identity, sql.RETRY, "retried", drop_checkpoint=True, needs_audio=True)
 
     async def set_priority(self, job_id: str, identity: Identity, priority: int) -> Job:
         """Change the place in line. Raises NotFound, StateConflict when the job is over."""
         return await self._ask(job_id, identity, sql.SET_PRIORITY, "given a priority", priority=int(priority))
 
-    async def delete(self, job_id: str, identity: Identity) -> None:
-        """Remove a job with its transcript, and its recording when no other job uses that.
+    async def tell(self, tx: Transaction, recording_id: str) -> None:
+        """Tell the pages, after COMMIT, how the jobs of a recording are now that it was changed."""
+        for row in await tx.fetch_all(sql.OF_RECORDING, (recording_id,)):
+            event = Event("job", row["owner_id"], {"job": job_of(row)})
+            tx.after_commit(functools.partial(self._events.publish, event))
 
-        A running job has to be cancelled first: StateConflict. Raises NotFound.
-        """
-        async with self._db.write() as tx:
-            job = _visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
-            if job.state is JobState.RUNNING:
-                raise StateConflict(state=job.state, action="deleted; cancel it first")
-            await tx.execute(sql.DELETE, {"id": job_id})
-            unused = await self._recordings.forget(tx, job.recording_id)
-            event = Event("deleted", job.owner_id, {"job_id": job_id})
-            tx.after_commit(lambda: self._events.publish(event))
-        if unused is not None:
-            await self._recordings.discard(unused)
+    def tell_gone(self, tx: Transaction, owner_id: int, job_id: str) -> None:
+        """Tell the pages, after COMMIT, that a job is not there any more: deleted, or in the trash."""
+        event = Event("deleted", owner_id, {"job_id": job_id})
+        tx.after_commit(functools.partial(self._events.publish, event))
 
     async def stats(self) -> dict[str, Any]:
         """`{"states": {state: count}, "oldest_queued_seconds": age or None}`, every state named."""
@@ -245,11 +247,14 @@ class Jobs:
         action: str,
         *,
         drop_checkpoint: bool = False,
+        needs_audio: bool = False,
         **values: object,
     ) -> Job:
         """Change a job for a person: it must be visible to them, and in a state that allows it."""
         async with self._db.write() as tx:
-            job = _visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
+            job = visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
+            if needs_audio and job.audio_removed_at is not None:
+                raise AudioRemoved
             if not await tx.execute(statement, {"id": job_id, "now": self._clock(), **values}):
                 raise StateConflict(state=job.state, action=action)
             if drop_checkpoint:
@@ -297,9 +302,12 @@ async def _guarded(tx: Transaction, lease: Lease, statement: str, **values: obje
         raise LeaseLost(job_id=lease.job.id, attempt=lease.attempt)
 
 
-def _visible(row: sqlite3.Row | None, identity: Identity) -> Job:
+def visible(row: sqlite3.Row | None, identity: Identity, *, trashed: bool = False) -> Job:
+    """A job for a person: one in the trash if `trashed`, else one that is not. Raises NotFound."""
     # The same answer for "none" and "not yours": the difference would tell which ids exist.
     if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+        raise NotFound(what="job")
+    if (row["trashed_at"] is not None) is not trashed:
         raise NotFound(what="job")
     return job_of(row)
 

@@ -7,7 +7,16 @@ from __future__ import annotations
 COLUMNS = """
 jobs.seq, jobs.id, jobs.recording_id, jobs.owner_id, jobs.state, jobs.priority, jobs.options, jobs.attempt,
 jobs.failures, jobs.progress, jobs.error, jobs.error_detail, jobs.created_at, jobs.started_at,
-jobs.finished_at, recordings.filename, recordings.duration
+jobs.finished_at, jobs.trashed_at, recordings.filename, recordings.duration, recordings.audio_removed_at,
+COALESCE(recordings.given_title, recordings.file_title, recordings.filename) AS title,
+(SELECT json_group_array(tags.name) FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
+ WHERE recording_tags.recording_id = recordings.id) AS tags
+"""
+
+_TAGGED = """
+(:tag IS NULL OR EXISTS (
+    SELECT 1 FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
+    WHERE recording_tags.recording_id = recordings.id AND tags.key = :tag))
 """
 
 GET = f"""
@@ -18,14 +27,15 @@ SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id 
 # jobs were added meanwhile. NULL means: do not filter by this.
 LIST_ALL = f"""
 SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id
-WHERE (:state IS NULL OR jobs.state = :state) AND (:before IS NULL OR jobs.seq < :before)
+WHERE (jobs.trashed_at IS NOT NULL) = :trashed AND {_TAGGED}
+  AND (:state IS NULL OR jobs.state = :state) AND (:before IS NULL OR jobs.seq < :before)
 ORDER BY jobs.seq DESC LIMIT :limit
 """  # noqa: S608
 
 # The same for one owner. A statement of its own, so that it goes by the index of that owner's jobs.
 LIST_OWN = f"""
 SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id
-WHERE jobs.owner_id = :owner_id
+WHERE jobs.owner_id = :owner_id AND (jobs.trashed_at IS NOT NULL) = :trashed AND {_TAGGED}
   AND (:state IS NULL OR jobs.state = :state) AND (:before IS NULL OR jobs.seq < :before)
 ORDER BY jobs.seq DESC LIMIT :limit
 """  # noqa: S608
@@ -130,8 +140,11 @@ WHERE id = :id AND state IN ('failed', 'cancelled', 'quarantined')
 
 SET_PRIORITY = "UPDATE jobs SET priority = :priority WHERE id = :id AND state IN ('queued', 'running')"
 
-DELETE = "DELETE FROM jobs WHERE id = :id"
+OF_RECORDING = f"""
+SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id
+WHERE jobs.recording_id = ? AND jobs.trashed_at IS NULL ORDER BY jobs.seq
+"""  # noqa: S608
 
-COUNT_STATES = "SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state"
+COUNT_STATES = "SELECT state, COUNT(*) AS jobs FROM jobs WHERE trashed_at IS NULL GROUP BY state"
 
 OLDEST_QUEUED = "SELECT MIN(created_at) AS oldest FROM jobs WHERE state = 'queued'"

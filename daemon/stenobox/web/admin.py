@@ -6,22 +6,34 @@ from aiohttp import web
 
 from stenobox.access.accounts import Removal
 from stenobox.errors import Forbidden, InvalidRequest
+from stenobox.library import Use
 from stenobox.types import Identity
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
-from stenobox.web.keys import ACCOUNTS, API_KEYS, identity_of
-from stenobox.web.schemas import NewKey, NewUser, PasswordReset
+from stenobox.web.keys import ACCOUNTS, API_KEYS, QUOTAS, USERS, identity_of
+from stenobox.web.schemas import NewKey, NewUser, PasswordReset, QuotaChange
 
 
 async def list_users(request: web.Request) -> web.Response:
     users = await request.app[ACCOUNTS].list_users()
-    return json_response(answers.UserList([render.user(user) for user in users]))
+    uses = await request.app[QUOTAS].of_all()
+    rendered = [render.user(user, uses.get(user.id, Use(0, None))) for user in users]
+    return json_response(answers.UserList(rendered))
 
 
 async def add_user(request: web.Request) -> web.Response:
     body = await read_json(request, NewUser)
     user = await request.app[ACCOUNTS].add_user(body.name, body.role, body.password)
-    return json_response(render.user(user), 201)
+    return json_response(render.user(user, await request.app[QUOTAS].use(user.id)), 201)
+
+
+async def change_user(request: web.Request) -> web.Response:
+    """PATCH: `quota_bytes`."""
+    body = await read_json(request, QuotaChange)
+    name = request.match_info["name"]
+    await request.app[QUOTAS].set(name, body.quota_bytes)
+    user = await request.app[USERS].find(name)
+    return json_response(render.user(user, await request.app[QUOTAS].use(user.id)))
 
 
 async def reset_password(request: web.Request) -> web.Response:

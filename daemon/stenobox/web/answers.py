@@ -37,6 +37,8 @@ class Job(Said):
     state: JobState
     recording_id: str
     filename: Annotated[str, Meta(description="What the sender called it")]
+    title: Annotated[str, Meta(description="The recording's, which it has in any case")]
+    tags: Annotated[list[str], Meta(description="The recording's")]
     priority: PriorityName
     progress: Annotated[float, Meta(ge=0, le=1, description="Share of the recording that is done")]
     model: str
@@ -48,6 +50,8 @@ class Job(Said):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    audio_removed_at: Annotated[Moment | None, Meta(description="When the audio's days were over")]
+    trashed_at: Moment | None
 
 
 class JobPage(Said):
@@ -126,14 +130,42 @@ class Transcript(Said):
 
 
 class Recording(Said):
-    """The bytes that somebody sent."""
+    """The bytes that somebody sent, and what people know of them."""
 
     id: str
-    filename: str
+    owner: Annotated[str, Meta(description="Name of the account")]
+    title: Annotated[str, Meta(description="As given; otherwise the file's own, otherwise its name")]
+    tags: list[str]
+    filename: Annotated[str, Meta(description="What the sender called it")]
     size: Bytes
     sha256: str
     duration: Seconds | None
+    recorded: Annotated[str | None, Meta(description="When, as exactly as the file says: a year to a second")]
     created_at: Moment
+    stored_at: Annotated[Moment, Meta(description="When the bytes last came in: its age counts from then")]
+    audio_days: Annotated[int | None, Meta(description="Days for the audio: 0 forever, null by the settings")]
+    transcript_days: Annotated[int | None, Meta(description="Days for all of it; 0 and null as above")]
+    audio_removed_at: Moment | None
+    trashed_at: Moment | None
+
+
+class RecordingPage(Said):
+    """Recordings, the newest first."""
+
+    recordings: list[Recording]
+    next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last")]
+
+
+class Peaks(Said, kw_only=True):
+    """A waveform in the form of BBC's audiowaveform (its JSON, version 2)."""
+
+    version: int = 2
+    channels: int = 1
+    sample_rate: int
+    samples_per_pixel: int
+    bits: int = 8
+    length: Annotated[int, Meta(ge=0, description="How many stretches")]
+    data: Annotated[list[int], Meta(description="Lowest and highest of each stretch in turn, -127 to 127")]
 
 
 class Upload(Said):
@@ -180,6 +212,14 @@ class Account(Said):
     role: Role
 
 
+class OwnAccount(Account):
+    """What users are told when they ask."""
+
+    used_bytes: Annotated[int, Meta(ge=0, description="Bytes of recordings kept, the trash included")]
+    quota_bytes: Annotated[int | None, Meta(description="Bytes that may be kept; null is no limit")]
+    trash_days: Annotated[int, Meta(description="Days for which what was deleted can come back")]
+
+
 class User(Said):
     """What administrators see of an account."""
 
@@ -187,6 +227,8 @@ class User(Said):
     name: str
     role: Role
     disabled: bool
+    used_bytes: Bytes
+    quota_bytes: Annotated[int | None, Meta(description="As set: null follows the settings, 0 is no limit")]
     created_at: Moment
 
 

@@ -12,7 +12,9 @@ from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
     IDENTITY,
     LOGIN_LIMIT,
+    QUOTAS,
     SESSIONS,
+    SETTINGS,
     SETUP,
     STREAMS,
     USERS,
@@ -45,7 +47,9 @@ async def logout(request: web.Request) -> web.Response:
 
 
 async def me(request: web.Request) -> web.Response:
-    return json_response(render.account(identity_of(request).user))
+    user = identity_of(request).user
+    use = await request.app[QUOTAS].use(user.id)
+    return json_response(render.own_account(user, use, request.app[SETTINGS].library.trash_days))
 
 
 async def change_password(request: web.Request) -> web.Response:

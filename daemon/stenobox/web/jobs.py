@@ -7,23 +7,26 @@ import asyncio
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
+from stenobox.library import tags
 from stenobox.types import JobState, Priority
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
-from stenobox.web.keys import JOBS, identity_of
+from stenobox.web.keys import JOBS, TRASH, identity_of
+from stenobox.web.query import flag, limit_of
 from stenobox.web.schemas import PriorityChange
 from stenobox.worker.checkpoint import lines
 
-DEFAULT_LIMIT = 50
-
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Query: `state`, `limit`, `cursor`."""
+    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash."""
+    tag = request.query.get("tag")
     page = await request.app[JOBS].list(
         identity_of(request),
         state=_state(request.query.get("state")),
-        limit=_limit(request.query.get("limit")),
+        limit=limit_of(request),
         cursor=request.query.get("cursor"),
+        trashed=flag(request, "trashed"),
+        tag=None if tag is None else tags.key_of(tags.clean(tag)),
     )
     return json_response(answers.JobPage([render.job(job) for job in page.jobs], page.next))
 
@@ -40,8 +43,17 @@ async def heard(request: web.Request) -> web.Response:
 
 
 async def delete_job(request: web.Request) -> web.Response:
-    await request.app[JOBS].delete(request.match_info["id"], identity_of(request))
+    """Into the trash; with `permanent=1`, what is in the trash for good."""
+    trash = request.app[TRASH]
+    delete = trash.erase_job if flag(request, "permanent") else trash.put_job
+    await delete(request.match_info["id"], identity_of(request))
     return web.Response(status=204)
+
+
+async def restore_job(request: web.Request) -> web.Response:
+    """Out of the trash, with its recording."""
+    job = await request.app[TRASH].restore_job(request.match_info["id"], identity_of(request))
+    return json_response(render.job(job))
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -71,11 +83,3 @@ def _state(text: str | None) -> JobState | None:
     except ValueError:
         states = ", ".join(JobState)
         raise InvalidRequest(problem=f"The state of a job is one of: {states}.") from None
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise InvalidRequest(problem="limit is a whole number.")
-    return int(text)

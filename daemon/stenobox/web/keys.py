@@ -12,6 +12,7 @@ from stenobox.events import EventHub
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
+from stenobox.library import Library, Quotas, Trash, Waveforms
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
@@ -30,6 +31,10 @@ SETUP = web.AppKey("setup", SetupLink)
 LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)
 RECORDINGS = web.AppKey("recordings", Recordings)
 JOBS = web.AppKey("jobs", Jobs)
+LIBRARY = web.AppKey("library", Library)
+TRASH = web.AppKey("trash", Trash)
+QUOTAS = web.AppKey("quotas", Quotas)
+WAVEFORMS = web.AppKey("waveforms", Waveforms)
 TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
 INTAKE = web.AppKey("intake", DirectIntake)
 PARTIALS = web.AppKey("partials", Partials)

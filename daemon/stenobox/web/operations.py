@@ -9,6 +9,7 @@ from msgspec import Meta
 from stenobox import errors as e
 from stenobox.exports import FORMATS
 from stenobox.joboptions import TASKS
+from stenobox.library.waveforms import MAX_POINTS
 from stenobox.types import JobState
 from stenobox.web import answers as a
 from stenobox.web import schemas as s
@@ -17,7 +18,7 @@ from stenobox.web.described import Answer, Body, Operation, Parameter
 _NOTHING: Final = Answer("Done.")
 _JOB: Final = Answer("The job.", a.Job)
 _ORDER: Final = (e.UnknownModel, e.UnknownLanguage, e.NoModel, e.ModelError)
-_FILE: Final = (e.NotAudio, e.EmptyFile, e.FileTooLarge, e.DiskFull, e.TooBusy)
+_FILE: Final = (e.NotAudio, e.EmptyFile, e.FileTooLarge, e.QuotaExceeded, e.DiskFull, e.TooBusy)
 _AUDIO: Final = (e.AudioError, e.UndecodableAudio, e.AudioTooLong, e.DecoderLimit, e.DecoderFailed)
 _PIECES: Final = (
     *_ORDER,
@@ -29,6 +30,11 @@ _PIECES: Final = (
     e.UploadIncomplete,
     e.HashMismatch,
 )
+_TRASHED: Final = Parameter("trashed", Literal["0", "1"], "`1`: those in the trash instead")
+_LIMIT: Final = Parameter("limit", Annotated[int, Meta(ge=0)], "How many to a page; 50 otherwise")
+_CURSOR: Final = Parameter("cursor", str, "`next` of the page before")
+_TAG: Final = Parameter("tag", str, "Only with this tag, whatever its case")
+_PERMANENT: Final = Parameter("permanent", Literal["0", "1"], "`1`: what is in the trash, for good")
 _PASSWORDS: Final = (e.RateLimited, e.WrongCredentials)
 
 _FORM: Final = {
@@ -67,6 +73,10 @@ _TUS_PATCH: Final = (
     Parameter("Upload-Length", Annotated[int, Meta(ge=0)], "The size, if it was deferred", "header"),
     Parameter("Upload-Checksum", str, "`sha1` or `sha256`, and the digest of the body in base64", "header"),
 )
+
+_SOUND: Final = ("audio/*", "video/*", "application/octet-stream")
+_RANGES: Final = {"Accept-Ranges": "`bytes`", "ETag": "Names these bytes for good"}
+_REVISION: Final = {"ETag": "Names this state of the recording, for `If-Match`"}
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     # Whether the box is alive
@@ -111,7 +121,9 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         refusals=_PASSWORDS,
     ),
     ("POST", "/api/auth/logout"): Operation("access", "Sign out", {204: _NOTHING}),
-    ("GET", "/api/auth/me"): Operation("access", "Who is calling", {200: Answer("The account.", a.Account)}),
+    ("GET", "/api/auth/me"): Operation(
+        "access", "Who is calling, and how much they keep", {200: Answer("The account.", a.OwnAccount)}
+    ),
     ("POST", "/api/auth/password"): Operation(
         "access",
         "Change one's password; other sessions end",
@@ -145,6 +157,12 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("POST", "/api/users/{name}/password"): Operation(
         "access", "Give an account a new password", {204: _NOTHING}, body=Body(kind=s.PasswordReset)
     ),
+    ("PATCH", "/api/users/{name}"): Operation(
+        "access",
+        "Change how much an account may keep",
+        {200: Answer("The account.", a.User)},
+        body=Body(kind=s.QuotaChange),
+    ),
     ("DELETE", "/api/users/{name}"): Operation(
         "access",
         "Remove an account; one with recordings is disabled instead",
@@ -167,7 +185,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Begin an upload in pieces",
         {201: Answer("The upload.", a.Upload)},
         body=Body(kind=s.NewUpload),
-        refusals=(e.FileTooLarge, e.EmptyFile, e.DiskFull, e.TooBusy),
+        refusals=(e.FileTooLarge, e.QuotaExceeded, e.EmptyFile, e.DiskFull, e.TooBusy),
     ),
     ("GET", "/api/uploads/{id}"): Operation(
         "sending", "Which bytes are there", {200: Answer("The upload.", a.Upload)}
@@ -256,13 +274,22 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         {200: Answer("A page of them.", a.JobPage)},
         parameters=(
             Parameter("state", JobState, "Only these"),
-            Parameter("limit", Annotated[int, Meta(ge=0)], "How many to a page; 50 otherwise"),
-            Parameter("cursor", str, "`next` of the page before"),
+            _TAG,
+            _LIMIT,
+            _CURSOR,
+            _TRASHED,
         ),
     ),
     ("GET", "/api/jobs/{id}"): Operation("jobs", "One job", {200: _JOB}),
     ("DELETE", "/api/jobs/{id}"): Operation(
-        "jobs", "Delete a job and its transcript", {204: _NOTHING}, refusals=(e.StateConflict,)
+        "jobs",
+        "Put a job in the trash, with its transcript and, if no other job uses it, its recording",
+        {204: _NOTHING},
+        parameters=(_PERMANENT,),
+        refusals=(e.StateConflict,),
+    ),
+    ("POST", "/api/jobs/{id}/restore"): Operation(
+        "jobs", "Take a job out of the trash, with its recording", {200: _JOB}
     ),
     ("GET", "/api/jobs/{id}/segments"): Operation(
         "jobs", "The lines so far of a job that runs", {200: Answer("The lines.", a.Lines)}
@@ -271,7 +298,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "jobs", "Stop a job", {200: _JOB}, refusals=(e.StateConflict,)
     ),
     ("POST", "/api/jobs/{id}/retry"): Operation(
-        "jobs", "Have a job done again", {200: _JOB}, refusals=(e.StateConflict,)
+        "jobs", "Have a job done again", {200: _JOB}, refusals=(e.StateConflict, e.AudioRemoved)
     ),
     ("POST", "/api/jobs/{id}/priority"): Operation(
         "jobs",
@@ -296,21 +323,67 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         ),
         refusals=(e.StateConflict,),
     ),
+    # The library
+    ("GET", "/api/recordings"): Operation(
+        "library",
+        "Recordings, the newest first; for administrators everybody's",
+        {200: Answer("A page of them.", a.RecordingPage)},
+        parameters=(
+            Parameter("q", str, "Text in the title, whatever its case"),
+            _TAG,
+            Parameter("owner", str, "Only of this account; administrators alone may ask"),
+            _LIMIT,
+            _CURSOR,
+            _TRASHED,
+        ),
+        refusals=(e.Forbidden, e.NotFound),
+    ),
     ("GET", "/api/recordings/{id}"): Operation(
-        "jobs", "One recording", {200: Answer("The recording.", a.Recording)}
+        "library", "One recording", {200: Answer("The recording.", a.Recording, headers=_REVISION)}
+    ),
+    ("PATCH", "/api/recordings/{id}"): Operation(
+        "library",
+        "Change the title, the tags, or how long it is kept",
+        {200: Answer("The recording.", a.Recording, headers=_REVISION)},
+        parameters=(Parameter("If-Match", str, "`ETag` of what was read: refused if it changed", "header"),),
+        body=Body(kind=s.RecordingChange),
+        refusals=(e.ChangedMeanwhile,),
+    ),
+    ("DELETE", "/api/recordings/{id}"): Operation(
+        "library",
+        "Put a recording in the trash, with all its jobs",
+        {204: _NOTHING},
+        parameters=(_PERMANENT,),
+        refusals=(e.StateConflict,),
+    ),
+    ("POST", "/api/recordings/{id}/restore"): Operation(
+        "library",
+        "Take a recording out of the trash, with the jobs that went together with it",
+        {200: Answer("The recording.", a.Recording, headers=_REVISION)},
     ),
     ("GET", "/api/recordings/{id}/audio"): Operation(
-        "jobs",
+        "library",
         "The bytes as they were sent",
         {
-            200: Answer("All of them.", media_types=("audio/*", "video/*", "application/octet-stream")),
-            206: Answer("The range.", media_types=("audio/*", "video/*", "application/octet-stream")),
+            200: Answer("All of them.", media_types=_SOUND, headers=_RANGES),
+            206: Answer("The range.", media_types=_SOUND, headers=_RANGES | {"Content-Range": "Which bytes"}),
         },
         parameters=(
-            Parameter("Range", str, "Which bytes (RFC 9110)", "header"),
-            Parameter("download", Literal["1"], "As an attachment"),
+            Parameter("Range", str, "Which bytes, in one range (RFC 9110)", "header"),
+            Parameter("If-Range", str, "`ETag` of what is there already", "header"),
+            Parameter("download", Literal["0", "1"], "`1`: as an attachment"),
         ),
+        refusals=(e.AudioRemoved,),
         others={304: "Not modified.", 412: "A precondition failed.", 416: "No such range."},
+    ),
+    ("GET", "/api/recordings/{id}/peaks"): Operation(
+        "library",
+        "The waveform, made at the first call",
+        {200: Answer("The waveform.", a.Peaks)},
+        parameters=(
+            Parameter("points", Annotated[int, Meta(ge=1, le=MAX_POINTS)], "Most stretches; 1000 otherwise"),
+        ),
+        refusals=(e.AudioRemoved, e.NotAudio, e.EmptyFile, e.DiskFull, *_AUDIO),
     ),
     ("GET", "/api/events"): Operation(
         "jobs",

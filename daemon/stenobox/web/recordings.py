@@ -1,19 +1,29 @@
-"""`GET /api/recordings/{id}`, and its bytes for the player of the page."""
+"""Recordings: the library over HTTP, and their bytes and waveforms for the player of the page."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
+import msgspec
 from aiohttp import hdrs, web
 
-from stenobox.web import render
-from stenobox.web.bodies import json_response
+from stenobox.errors import AudioRemoved, ChangedMeanwhile, Forbidden, InvalidRequest
+from stenobox.library import Change, Entry, Filter
+from stenobox.library.waveforms import MAX_POINTS
+from stenobox.web import answers, render
+from stenobox.web.bodies import json_response, read_json
 from stenobox.web.disposition import attachment
 from stenobox.web.headers import SANDBOX
-from stenobox.web.keys import RECORDINGS, identity_of
+from stenobox.web.keys import LIBRARY, RECORDINGS, TRASH, WAVEFORMS, identity_of
+from stenobox.web.query import flag, limit_of, number_of
+from stenobox.web.ranged import send_file
+from stenobox.web.schemas import RecordingChange
 
 SNIFFED_BYTES = 16
+
+DEFAULT_POINTS = 1_000
 
 WAV = "audio/wav"
 
@@ -27,27 +37,98 @@ SIGNATURES = (
 )
 """Type, offset, and the bytes that stand there."""
 
+_REVISION = re.compile(r'"(\d{1,18})"', re.ASCII)
+
+
+async def list_recordings(request: web.Request) -> web.Response:
+    """Query: `limit`, `cursor`, `q` (in the title), `tag`, `trashed=1`; of administrators also `owner`."""
+    identity = identity_of(request)
+    owner = request.query.get("owner")
+    if owner is not None and not identity.is_admin:
+        raise Forbidden(role=identity.user.role)
+    page = await request.app[LIBRARY].list(
+        identity,
+        Filter(request.query.get("q"), request.query.get("tag"), owner, flag(request, "trashed")),
+        limit_of(request),
+        request.query.get("cursor"),
+    )
+    return json_response(answers.RecordingPage([render.entry(each) for each in page.entries], page.next))
+
 
 async def recording(request: web.Request) -> web.Response:
-    found = await request.app[RECORDINGS].get_for(request.match_info["id"], identity_of(request))
-    return json_response(render.recording(found))
+    return _entry(await request.app[LIBRARY].get(request.match_info["id"], identity_of(request)))
+
+
+async def change(request: web.Request) -> web.Response:
+    """PATCH: `title`, `tags`, `audio_days`, `transcript_days`. With If-Match only if nobody was quicker."""
+    body = await read_json(request, RecordingChange)
+    named = {
+        name: value for name, value in msgspec.structs.asdict(body).items() if value is not msgspec.UNSET
+    }
+    tags = named.pop("tags", None)
+    entry = await request.app[LIBRARY].change(
+        request.match_info["id"], identity_of(request), Change(named, tags), revision=_revision(request)
+    )
+    return _entry(entry)
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Into the trash; with `permanent=1`, what is in the trash for good."""
+    trash = request.app[TRASH]
+    act = trash.erase_recording if flag(request, "permanent") else trash.put_recording
+    await act(request.match_info["id"], identity_of(request))
+    return web.Response(status=204)
+
+
+async def restore(request: web.Request) -> web.Response:
+    """Out of the trash, with the jobs that went together with it."""
+    identity = identity_of(request)
+    found = await request.app[TRASH].restore_recording(request.match_info["id"], identity)
+    return _entry(await request.app[LIBRARY].get(found.id, identity))
 
 
 async def audio(request: web.Request) -> web.StreamResponse:
-    """The bytes as they were sent, with Range (RFC 9110, section 14). `download=1`: as an attachment."""
+    """The bytes as they were sent, whole or in part. `download=1`: as an attachment."""
     recordings = request.app[RECORDINGS]
     found = await recordings.get_for(request.match_info["id"], identity_of(request))
+    if found.audio_removed_at is not None:
+        raise AudioRemoved
     path = recordings.path(found)
     headers = {
         hdrs.CONTENT_TYPE: media_type(await asyncio.to_thread(_head, path)),
-        hdrs.ACCEPT_RANGES: "bytes",
         hdrs.CACHE_CONTROL: "private, no-cache",
         "Content-Security-Policy": SANDBOX,
     }
-    if request.query.get("download") == "1":
+    if flag(request, "download"):
         extension = found.filename.rpartition(".")[2] if "." in found.filename else "bin"
         headers[hdrs.CONTENT_DISPOSITION] = attachment(found.filename, extension)
-    return web.FileResponse(path, headers=headers)
+    return await send_file(request, path, found.sha256, headers)
+
+
+async def peaks(request: web.Request) -> web.Response:
+    """The waveform in at most `points` stretches, in the form of BBC's audiowaveform (version 2)."""
+    points = number_of(request, "points", DEFAULT_POINTS)
+    if not 1 <= points <= MAX_POINTS:
+        raise InvalidRequest(problem=f"points is between 1 and {MAX_POINTS}.")
+    found = await request.app[RECORDINGS].get_for(request.match_info["id"], identity_of(request))
+    return json_response(render.waveform(await request.app[WAVEFORMS].get(found, points)))
+
+
+def _entry(entry: Entry) -> web.Response:
+    response = json_response(render.entry(entry))
+    response.headers[hdrs.ETAG] = f'"{entry.recording.revision}"'
+    return response
+
+
+def _revision(request: web.Request) -> int | None:
+    """What If-Match asks for; None when it asks for nothing. A tag that is none of ours matches nothing."""
+    header = request.headers.get(hdrs.IF_MATCH)
+    if header is None or header.strip() == "*":
+        return None
+    match = _REVISION.fullmatch(header.strip())
+    if match is None:
+        raise ChangedMeanwhile
+    return int(match[1])
 
 
 def media_type(head: bytes) -> str:
@@ -65,5 +146,9 @@ def media_type(head: bytes) -> str:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(SNIFFED_BYTES)
+    """The first bytes; none of a file that is just going."""
+    try:
+        with path.open("rb") as file:
+            return file.read(SNIFFED_BYTES)
+    except FileNotFoundError:
+        return b""

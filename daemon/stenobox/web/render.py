@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stenobox.access import KeyInfo
-from stenobox.types import Event, Job, Priority, Recording, User
+from stenobox.library import Entry, Use, Waveform
+from stenobox.types import Event, Job, Priority, User
 from stenobox.web import answers
 
 
@@ -29,6 +30,8 @@ def job(value: Job) -> answers.Job:
         state=value.state,
         recording_id=value.recording_id,
         filename=value.filename,
+        title=value.title,
+        tags=list(value.tags),
         priority=priority_name(value.priority),
         progress=round(value.progress, 4),
         model=value.options.model,
@@ -40,6 +43,8 @@ def job(value: Job) -> answers.Job:
         created_at=moment(value.created_at),
         started_at=maybe(value.started_at),
         finished_at=maybe(value.finished_at),
+        audio_removed_at=maybe(value.audio_removed_at),
+        trashed_at=maybe(value.trashed_at),
     )
 
 
@@ -50,14 +55,33 @@ def priority_name(value: int) -> answers.PriorityName:
     return "normal" if value <= Priority.NORMAL else "batch"
 
 
-def recording(value: Recording) -> answers.Recording:
+def entry(value: Entry) -> answers.Recording:
+    recording = value.recording
     return answers.Recording(
-        id=value.id,
-        filename=value.filename,
-        size=value.size,
-        sha256=value.sha256,
-        duration=value.duration,
-        created_at=moment(value.created_at),
+        id=recording.id,
+        owner=value.owner,
+        title=recording.title,
+        tags=list(value.tags),
+        filename=recording.filename,
+        size=recording.size,
+        sha256=recording.sha256,
+        duration=recording.duration,
+        recorded=recording.recorded,
+        created_at=moment(recording.created_at),
+        stored_at=moment(recording.stored_at),
+        audio_days=recording.audio_days,
+        transcript_days=recording.transcript_days,
+        audio_removed_at=maybe(recording.audio_removed_at),
+        trashed_at=maybe(recording.trashed_at),
+    )
+
+
+def waveform(value: Waveform) -> answers.Peaks:
+    return answers.Peaks(
+        sample_rate=value.sample_rate,
+        samples_per_pixel=value.samples_per_pixel,
+        length=value.length,
+        data=list(value.data),
     )
 
 
@@ -65,8 +89,20 @@ def account(value: User) -> answers.Account:
     return answers.Account(value.name, value.role)
 
 
-def user(value: User) -> answers.User:
-    return answers.User(value.id, value.name, value.role, value.disabled, moment(value.created_at))
+def own_account(value: User, use: Use, trash_days: int) -> answers.OwnAccount:
+    return answers.OwnAccount(value.name, value.role, use.used, use.limit, trash_days)
+
+
+def user(value: User, use: Use) -> answers.User:
+    return answers.User(
+        id=value.id,
+        name=value.name,
+        role=value.role,
+        disabled=value.disabled,
+        used_bytes=use.used,
+        quota_bytes=use.own,
+        created_at=moment(value.created_at),
+    )
 
 
 def key(value: KeyInfo) -> answers.Key:

@@ -35,6 +35,21 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     role: Role = Role.USER
 
 
+class QuotaChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Bytes of recordings that an account may keep: null follows the settings, 0 is no limit."""
+
+    quota_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None
+
+
+class RecordingChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A field that is not there stays as it is. Days: null follows the settings, 0 is never."""
+
+    title: str | msgspec.UnsetType | None = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    audio_days: int | msgspec.UnsetType | None = msgspec.UNSET
+    transcript_days: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     """`user` is for administrators; without it the key is the caller's own."""
 

@@ -35,7 +35,7 @@ STALLED_S = 60.0
 
 async def create_jobs(request: web.Request) -> web.Response:
     identity = identity_of(request)
-    await _refuse_early(request)
+    await _refuse_early(request, identity)
     invite_body(request)
     intake = request.app[INTAKE]
     received: list[Received] = []
@@ -53,7 +53,7 @@ async def create_jobs(request: web.Request) -> web.Response:
     return json_response(answers.JobsMade([render.job(job) for job in jobs], problems), 201)
 
 
-async def _refuse_early(request: web.Request) -> None:
+async def _refuse_early(request: web.Request, identity: Identity) -> None:
     """Everything that can be known before the first byte of the body."""
     if request.content_type != "multipart/form-data":
         raise InvalidRequest(problem="Send the file as multipart/form-data, in a part named 'file'.")
@@ -61,6 +61,10 @@ async def _refuse_early(request: web.Request) -> None:
     # A form may hold several files, but one that is this large holds none that is allowed beside others.
     if request.content_length is not None and request.content_length > limit + FORM_OVERHEAD_BYTES:
         raise FileTooLarge(limit=limit)
+    if request.content_length is not None:
+        # No more than what its files surely have.
+        least = request.content_length - FORM_OVERHEAD_BYTES
+        await request.app[INTAKE].refuse_early(identity.user.id, least)
     await _order(request, {})
 
 

@@ -1,8 +1,9 @@
-/** One's own account: the password. */
+/** One's own account: how much it keeps, and the password. */
 
 import { el } from "../dom.js";
 import { field, form } from "../form.js";
 import { ROLES } from "../messages.js";
+import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
 /** @import { App, View } from "../types.js" */
@@ -28,6 +29,8 @@ export function accountView(app) {
       app.notify("The password was changed.", "good");
     },
   });
+  const kept = space(app);
+  kept.load();
   const role = ROLES.find(({ id }) => id === app.user.role)?.label ?? app.user.role;
   return {
     title: "Your account",
@@ -36,6 +39,7 @@ export function accountView(app) {
       { class: "page page-narrow" },
       el("h1", { tabindex: -1, class: "page-title" }, "Your account"),
       el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
+      kept.node,
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
     ),
   };

@@ -7,12 +7,15 @@ import { capitalised, fullMoment, moment, span } from "../format.js";
 import { icon } from "../icons.js";
 import { PRIORITIES, STATES, explain, explainJob } from "../messages.js";
 import { Player } from "../player.js";
+import { Details } from "./details.js";
 import { actionButtons, change } from "./job_actions.js";
 import { progressText } from "./job_row.js";
 import { TranscriptTools } from "./transcript_tools.js";
 import { TranscriptView } from "./transcript.js";
 
 /** @import { App, Job, Transcript, View } from "../types.js" */
+
+const WAVE_POINTS = 600;
 
 /**
  * @param {App} app
@@ -40,7 +43,7 @@ export function jobView(app, id) {
       const hadFocus = page.contains(document.activeElement);
       shown = new JobPage(app, job);
       fill(page, shown.node);
-      document.title = `${job.filename} – Stenobox`;
+      document.title = `${job.title} – Stenobox`;
       if (hadFocus) page.querySelector("h1")?.focus({ preventScroll: true });
     } catch (error) {
       if (undo.signal.aborted || shown) return;
@@ -74,7 +77,7 @@ export function jobView(app, id) {
   };
 }
 
-function backLink() {
+export function backLink() {
   return el("a", { href: "#/", class: "back-link" }, icon("back"), "All transcripts");
 }
 
@@ -102,7 +105,13 @@ class JobPage {
     this.demo = demoNotice(app, job);
     this.actions = actionButtons(app, job, { compact: false });
     this.priority = priorityChoice(app, job);
-    this.player = new Player(audioUrl(job.recording_id), job.duration);
+    this.details = new Details(app, job);
+    this.heading = el("h1", { tabindex: -1 }, job.title);
+    this.noAudio = el("p", { class: "notice notice-warn", hidden: true }, icon("info"),
+      el("span", null, "The audio was kept for as long as was agreed and then removed. The text stays."));
+    this.player = new Player(job.audio_removed_at ? "" : audioUrl(job.recording_id), job.duration);
+    /** Whether the shape of the sound was asked for. */
+    this.shaped = false;
     this.transcript = new TranscriptView();
     this.tools = new TranscriptTools(app, this.transcript, job.id);
     this.transcript.addEventListener("play", (event) => this.player.playFrom(/** @type {CustomEvent} */ (event).detail));
@@ -118,11 +127,14 @@ class JobPage {
         "header",
         { class: "job-header" },
         backLink(),
-        el("div", { class: "job-title" }, el("h1", { tabindex: -1 }, job.filename), this.badge, this.actions.node),
+        el("div", { class: "job-title" }, this.heading, this.badge, this.actions.node),
         this.facts,
+        el("div", { class: "details-line" }, this.details.tags, this.details.edit),
+        this.details.panel,
         this.priority.node,
         this.progress,
         this.notice,
+        this.noAudio,
         this.demo,
       ),
       this.tools.node,
@@ -136,6 +148,7 @@ class JobPage {
   destroy() {
     this.undo.abort();
     clearInterval(this.ticker);
+    this.details.destroy();
     this.player.destroy();
   }
 
@@ -145,6 +158,11 @@ class JobPage {
     setText(this.badge, STATES[job.state].label);
     this.badge.dataset.state = job.state;
     this.actions.update(job);
+    if (this.heading.textContent !== job.title) {
+      setText(this.heading, job.title);
+      document.title = `${job.title} – Stenobox`;
+    }
+    this.paintAudio();
     show(this.priority.node, job.state === "queued" && this.app.user.role !== "viewer");
     this.priority.select.value = job.priority;
     const problem = explainJob(job);
@@ -198,6 +216,20 @@ class JobPage {
       this.loaded = null;
       fill(this.notice, icon("warning"), el("span", null, explain(error)));
       show(this.notice, true);
+    }
+  }
+
+  /** The player, unless the audio is gone; the shape of its sound once it is known that it can be read. */
+  async paintAudio() {
+    const { job } = this;
+    show(this.noAudio, job.audio_removed_at !== null);
+    show(this.player.node, job.audio_removed_at === null);
+    if (this.shaped || job.state !== "done" || job.audio_removed_at) return;
+    this.shaped = true;
+    try {
+      this.player.showWaveform(await this.app.api.peaks(job.recording_id, WAVE_POINTS, this.undo.signal));
+    } catch {
+      // The slider does without.
     }
   }
 

@@ -1,7 +1,6 @@
 /** What can be done to a job, with the questions and answers that belong to it. */
 
 import { el } from "../dom.js";
-import { confirmDialog } from "../dialog.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
 
@@ -30,7 +29,7 @@ const ACTIONS = [
     id: "retry",
     label: "Try again",
     icon: "retry",
-    offered: (job) => ["failed", "cancelled", "quarantined"].includes(job.state),
+    offered: (job) => ["failed", "cancelled", "quarantined"].includes(job.state) && !job.audio_removed_at,
     run: (app, job) => change(app, app.api.retryJob(job.id)),
   },
   {
@@ -57,15 +56,25 @@ export async function change(app, answer) {
  * @param {Job} job
  */
 async function deleteJob(app, job) {
-  const sure = await confirmDialog({
-    title: "Delete this recording?",
-    text: `“${job.filename}” and its transcript will be removed from the box. This cannot be undone.`,
-    yes: "Delete",
-  });
-  if (!sure) return;
   await app.api.deleteJob(job.id);
   app.store.remove(job.id);
-  app.notify("Deleted.", "good");
+  app.notify(`“${job.title}” is in the trash now.`, "good", { label: "Undo", run: () => restoreJob(app, job) });
+}
+
+/**
+ * Takes a job out of the trash; returns whether that worked.
+ * @param {App} app
+ * @param {Job} job
+ */
+export async function restoreJob(app, job) {
+  try {
+    await change(app, app.api.restoreJob(job.id));
+  } catch (error) {
+    app.notify(explain(error));
+    return false;
+  }
+  app.notify(`“${job.title}” is back.`, "good");
+  return true;
 }
 
 /**
@@ -89,7 +98,7 @@ export function actionButtons(app, first, { compact }) {
       },
       icon(action.icon),
       el("span", { class: compact ? "visually-hidden" : "" }, action.label),
-      el("span", { class: "visually-hidden" }, `: ${job.filename}`),
+      el("span", { class: "visually-hidden" }, `: ${job.title}`),
     );
     return button;
   });

@@ -5,6 +5,7 @@ import { fullMoment, moment, percent, roughly, span } from "../format.js";
 import { icon } from "../icons.js";
 import { STATES, explainJob } from "../messages.js";
 import { actionButtons } from "./job_actions.js";
+import { tagLink } from "./tags.js";
 
 /** @import { App, Job } from "../types.js" */
 
@@ -17,9 +18,13 @@ export class JobRow {
     this.app = app;
     this.job = job;
     this.mark = el("span", { class: "job-mark" });
+    /** The tags that are shown, as one text. */
+    this.tagged = "";
+    this.link = el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.title);
     this.meta = el("p", { class: "job-meta" });
+    this.tags = el("p", { class: "tags", hidden: true });
     this.badge = el("span", { class: "badge" });
-    this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": `Transcription of ${job.filename}` });
+    this.bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": `Transcription of ${job.title}` });
     this.left = el("span", { class: "job-left" });
     this.progress = el("div", { class: "job-progress", hidden: true }, this.bar, this.left);
     this.problem = el("p", { class: "job-problem", hidden: true });
@@ -31,8 +36,9 @@ export class JobRow {
       el(
         "div",
         { class: "job-body" },
-        el("h3", { class: "job-name" }, el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.filename)),
+        el("h3", { class: "job-name" }, this.link),
         this.meta,
+        this.tags,
         this.progress,
         this.problem,
       ),
@@ -51,7 +57,14 @@ export class JobRow {
       setText(this.badge, state.label);
       fill(this.mark, icon(state.icon));
     }
+    setText(this.link, job.title);
     fill(this.meta, metaParts(this.app, job));
+    // Progress comes several times a second: a link that has the focus must not be made anew.
+    if (this.tagged !== job.tags.join("\n")) {
+      this.tagged = job.tags.join("\n");
+      fill(this.tags, job.tags.map(tagLink));
+      show(this.tags, job.tags.length > 0);
+    }
     this.actions.update(job);
     const problem = explainJob(job);
     setText(this.problem, problem);
@@ -91,6 +104,7 @@ function metaParts(app, job) {
   const language = app.catalogue.languages.find(({ code }) => code === job.language);
   if (language) parts.push(el("span", { class: "capitalised" }, language.name));
   parts.push(el("span", null, app.catalogue.models.find(({ name }) => name === job.model)?.demo ? "demonstration model" : job.model));
+  if (job.audio_removed_at) parts.push(el("span", null, "audio removed"));
   parts.push(el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at)));
   return parts;
 }

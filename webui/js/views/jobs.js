@@ -13,28 +13,32 @@ import { uploadPanel } from "./upload_panel.js";
 /**
  * @param {App} app
  * @param {string | null} filterId
- * @returns {View & {setFilter: (id: string | null) => void}} `setFilter` changes the list and leaves the rest as it is
+ * @param {string | null} tag show only what has it
+ * @returns {View & {setFilter: (id: string | null, tag: string | null) => void}} `setFilter` changes the list and leaves the rest as it is
  */
-export function jobsView(app, filterId) {
+export function jobsView(app, filterId, tag) {
   const panel = app.user.role === "viewer" ? null : uploadPanel(app);
   const filters = el("nav", { class: "filters", "aria-label": "Show jobs by state" });
-  const chips = FILTERS.map(({ id, label }) => el("a", { href: id === "all" ? "#/" : `#/?state=${id}`, class: "chip", dataset: { filter: id } }, label));
+  const chips = FILTERS.map(({ id, label }) => el("a", { href: address(id, null), class: "chip", dataset: { filter: id } }, label));
+  const trash = app.user.role === "viewer" ? null : el("a", { href: "#/trash", class: "trash-link" }, icon("trash"), "Trash");
   filters.append(...chips);
   const section = el("section", { class: "job-list", "aria-labelledby": "jobs-title" });
   const title = el("h2", { id: "jobs-title", class: "visually-hidden" }, "Jobs");
   /** @type {JobList | null} */
   let list = null;
-  const setFilter = (/** @type {string | null} */ id) => {
+  /** @param {string | null} id @param {string | null} wanted */
+  const setFilter = (id, wanted) => {
     const filter = FILTERS.find((entry) => entry.id === id) ?? FILTERS[0];
     for (const chip of chips) {
+      chip.setAttribute("href", address(chip.dataset.filter, wanted));
       if (chip.dataset.filter === filter.id) chip.setAttribute("aria-current", "true");
       else chip.removeAttribute("aria-current");
     }
     list?.destroy();
-    list = new JobList(app, filter);
-    fill(section, title, filters, list.nodes);
+    list = new JobList(app, filter, wanted);
+    fill(section, title, el("div", { class: "filter-line" }, filters, trash), wanted ? tagNote(wanted, address(filter.id, null)) : null, list.nodes);
   };
-  setFilter(filterId);
+  setFilter(filterId, tag);
   return {
     node: el("div", { class: "page" }, el("h1", { tabindex: -1, class: "page-title" }, "Transcripts"), panel?.node, section),
     title: "Transcripts",
@@ -46,14 +50,35 @@ export function jobsView(app, filterId) {
   };
 }
 
+/**
+ * @param {string | undefined} id
+ * @param {string | null} tag
+ */
+function address(id, tag) {
+  const query = new URLSearchParams();
+  if (id && id !== "all") query.set("state", id);
+  if (tag) query.set("tag", tag);
+  return query.size > 0 ? `#/?${query}` : "#/";
+}
+
+/**
+ * @param {string} tag
+ * @param {string} without where everything is, tagged or not
+ */
+function tagNote(tag, without) {
+  return el("p", { class: "tag-note" }, "Tagged ", el("span", { class: "tag" }, tag), el("a", { href: without }, "Show all"));
+}
+
 class JobList {
   /**
    * @param {App} app
    * @param {Filter} filter
+   * @param {string | null} tag
    */
-  constructor(app, filter) {
+  constructor(app, filter, tag) {
     this.app = app;
     this.filter = filter;
+    this.tag = tag;
     /** @type {Map<string, JobRow>} */
     this.rows = new Map();
     /** Where each asked state goes on; null when it is at its end. @type {Map<JobState | undefined, string | null>} */
@@ -80,7 +105,9 @@ class JobList {
 
   /** @param {Job} job */
   fits(job) {
-    return this.filter.states.length === 0 || this.filter.states.includes(job.state);
+    const { states } = this.filter;
+    const tagged = this.tag === null || job.tags.some((tag) => same(tag, this.tag ?? ""));
+    return tagged && (states.length === 0 || states.includes(job.state));
   }
 
   /**
@@ -95,7 +122,7 @@ class JobList {
     try {
       const wanted = states.filter((state) => fromStart || this.cursors.get(state));
       const pages = await Promise.all(
-        wanted.map((state) => this.app.api.jobs({ state, cursor: fromStart ? null : this.cursors.get(state) })),
+        wanted.map((state) => this.app.api.jobs({ state, tag: this.tag, cursor: fromStart ? null : this.cursors.get(state) })),
       );
       if (this.undo.signal.aborted) return;
       wanted.forEach((state, index) => this.cursors.set(state, pages[index].next));
@@ -173,7 +200,9 @@ class JobList {
     show(this.empty, nothing);
     show(this.list, !nothing);
     if (!nothing) return;
-    if (this.filter.id === "all") {
+    if (this.tag !== null) {
+      fill(this.empty, el("p", null, `Nothing here is tagged “${this.tag}”.`));
+    } else if (this.filter.id === "all") {
       fill(this.empty, icon("wave"), el("p", null, el("strong", null, "Nothing here yet.")),
         el("p", null, "Your recordings and their transcripts will appear in this place."));
     } else {
@@ -181,6 +210,11 @@ class JobList {
         el("p", null, el("a", { href: "#/" }, "Show all")));
     }
   }
+}
+
+/** Whether two tags are one. @param {string} one @param {string} other */
+function same(one, other) {
+  return one.normalize("NFC").toLowerCase() === other.normalize("NFC").toLowerCase();
 }
 
 /**

@@ -3,11 +3,12 @@
 import { confirmDialog } from "../dialog.js";
 import { el, fill } from "../dom.js";
 import { choice, field, form } from "../form.js";
-import { fullMoment, moment } from "../format.js";
+import { fullMoment, moment, size } from "../format.js";
 import { ROLES, explain } from "../messages.js";
+import { quotaDialog } from "./quota.js";
 import { PASSWORD_RULES } from "./welcome.js";
 
-/** @import { App, User, View } from "../types.js" */
+/** @import { Account, App, User, View } from "../types.js" */
 
 /**
  * @param {App} app
@@ -62,7 +63,7 @@ export function usersView(app) {
 
 /**
  * @param {App} app
- * @param {(User & {disabled: boolean, created_at: string})[]} users
+ * @param {Account[]} users
  * @param {() => Promise<void>} reload
  */
 function table(app, users, reload) {
@@ -81,10 +82,15 @@ function table(app, users, reload) {
     }
     await reload();
   };
+  const limit = async (/** @type {Account} */ user) => {
+    if (!(await quotaDialog(app, user))) return;
+    app.notify(`The space of ${user.name} was changed.`, "good");
+    await reload();
+  };
   return el(
     "table",
     { class: "table" },
-    el("thead", null, el("tr", null, ["Name", "Role", "Since"].map((title) => el("th", { scope: "col" }, title)),
+    el("thead", null, el("tr", null, ["Name", "Role", "Keeps", "Since"].map((title) => el("th", { scope: "col" }, title)),
       el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Actions")))),
     el("tbody", null, users.map((user) => el(
       "tr",
@@ -92,8 +98,13 @@ function table(app, users, reload) {
       el("th", { scope: "row" }, user.name, user.name === app.user.name ? el("span", { class: "muted" }, " (you)") : null,
         user.disabled ? el("span", { class: "muted" }, " (disabled)") : null),
       el("td", { dataset: { label: "Role" } }, ROLES.find(({ id }) => id === user.role)?.label ?? user.role),
+      el("td", { dataset: { label: "Keeps" } }, size(user.used_bytes),
+        user.quota_bytes ? el("span", { class: "muted" }, ` of ${size(user.quota_bytes)}`) : null),
       el("td", { dataset: { label: "Since" } }, el("time", { datetime: user.created_at, title: fullMoment(user.created_at) }, moment(user.created_at))),
-      el("td", { class: "table-actions" }, user.name === app.user.name || user.disabled ? null
+      el("td", { class: "table-actions" },
+        el("button", { type: "button", class: "button button-small", onclick: () => limit(user) },
+          "Space", el("span", { class: "visually-hidden" }, ` of ${user.name}`)),
+        user.name === app.user.name || user.disabled ? null
         : el("button", { type: "button", class: "button button-small", onclick: () => remove(user) },
           "Remove", el("span", { class: "visually-hidden" }, ` ${user.name}`))),
     ))),

@@ -1,0 +1,125 @@
+"""The trash: what people delete can be taken out again, until its days are over.
+
+People delete jobs, on the page; a recording goes into the trash with the last of its jobs that is not there
+yet, and comes out with the first one. What is in the trash is out of sight: nothing finds it but the listing
+of the trash, `restore` and `erase`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from stenobox.db import Database, Transaction
+from stenobox.errors import StateConflict
+from stenobox.jobs import Jobs
+from stenobox.jobs import statements as jobs_sql
+from stenobox.jobs.queue import visible as visible_job
+from stenobox.library import tags
+from stenobox.recordings import Recordings
+from stenobox.recordings import visible as visible_recording
+from stenobox.types import Identity, Job, JobState, Recording
+
+# A job that waits is cancelled on its way.
+TRASH_JOB = """
+UPDATE jobs
+SET trashed_at = :now, state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END,
+    finished_at = CASE state WHEN 'queued' THEN :now ELSE finished_at END
+WHERE id = :id AND trashed_at IS NULL AND state <> 'running'
+"""
+
+# With the last of its jobs.
+TRASH_RECORDING = """
+UPDATE recordings SET trashed_at = :now, revision = revision + 1
+WHERE id = :recording_id AND trashed_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM jobs WHERE recording_id = :recording_id AND trashed_at IS NULL)
+"""
+
+RESTORE_JOB = "UPDATE jobs SET trashed_at = NULL WHERE id = ?"
+
+RESTORE_RECORDING = """
+UPDATE recordings SET trashed_at = NULL, revision = revision + 1 WHERE id = ? AND trashed_at IS NOT NULL
+"""
+
+# Those that went together with it; what was deleted before stays deleted.
+RESTORE_JOBS = "UPDATE jobs SET trashed_at = NULL WHERE recording_id = ? AND trashed_at = ?"
+
+ERASE_JOB = "DELETE FROM jobs WHERE id = ?"
+
+ERASE_RECORDING = "DELETE FROM recordings WHERE id = ?"
+
+
+class Trash:
+    """What people do with it; `Retention` empties it."""
+
+    def __init__(
+        self, db: Database, jobs: Jobs, recordings: Recordings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._db = db
+        self._jobs = jobs
+        self._recordings = recordings
+        self._clock = clock
+
+    async def put_job(self, job_id: str, identity: Identity) -> None:
+        """Delete a job with its transcript, and its recording when no other job uses that.
+
+        A running job has to be cancelled first: StateConflict. Raises NotFound.
+        """
+        async with self._db.write() as tx:
+            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+            await self._put(tx, job, self._clock())
+
+    async def put_recording(self, recording_id: str, identity: Identity) -> None:
+        """Delete a recording with all its jobs. Raises NotFound, StateConflict when one of them runs."""
+        async with self._db.write() as tx:
+            recording = await visible_recording(tx, recording_id, identity)
+            now = self._clock()
+            for row in await tx.fetch_all(jobs_sql.OF_RECORDING, (recording.id,)):
+                await self._put(tx, visible_job(row, identity), now)
+
+    async def restore_job(self, job_id: str, identity: Identity) -> Job:
+        """Take a job out of the trash, with its recording. Raises NotFound."""
+        async with self._db.write() as tx:
+            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
+            await tx.execute(RESTORE_JOB, (job.id,))
+            await tx.execute(RESTORE_RECORDING, (job.recording_id,))
+            await self._jobs.tell(tx, job.recording_id)
+            return visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+
+    async def restore_recording(self, recording_id: str, identity: Identity) -> Recording:
+        """Take a recording out of the trash, with the jobs that went together with it. Raises NotFound."""
+        async with self._db.write() as tx:
+            recording = await visible_recording(tx, recording_id, identity, trashed=True)
+            await tx.execute(RESTORE_JOBS, (recording.id, recording.trashed_at))
+            await tx.execute(RESTORE_RECORDING, (recording.id,))
+            await self._jobs.tell(tx, recording.id)
+            return await visible_recording(tx, recording_id, identity)
+
+    async def erase_job(self, job_id: str, identity: Identity) -> None:
+        """Delete a job that is in the trash for good, and its recording with the last one.
+
+        Raises NotFound.
+        """
+        async with self._db.write() as tx:
+            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
+            await tx.execute(ERASE_JOB, (job.id,))
+            unused = await self._recordings.forget(tx, job.recording_id)
+            await tx.execute(tags.DROP_UNUSED)
+        if unused is not None:
+            await self._recordings.discard(unused)
+
+    async def erase_recording(self, recording_id: str, identity: Identity) -> None:
+        """Delete a recording that is in the trash for good, with its jobs. Raises NotFound."""
+        async with self._db.write() as tx:
+            recording = await visible_recording(tx, recording_id, identity, trashed=True)
+            await tx.execute(ERASE_RECORDING, (recording.id,))
+            await tx.execute(tags.DROP_UNUSED)
+        await self._recordings.discard(recording.sha256)
+
+    async def _put(self, tx: Transaction, job: Job, now: float) -> None:
+        values = {"id": job.id, "recording_id": job.recording_id, "now": now}
+        if job.state is JobState.RUNNING or not await tx.execute(TRASH_JOB, values):
+            raise StateConflict(state=job.state, action="deleted; cancel it first")
+        await tx.execute(jobs_sql.DROP_CHECKPOINT, values)
+        await tx.execute(TRASH_RECORDING, values)
+        self._jobs.tell_gone(tx, job.owner_id, job.id)
