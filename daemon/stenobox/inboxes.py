@@ -21,7 +21,7 @@ from stenobox.errors import SettingsError
 __all__ = ["OVERRIDES", "OVERRIDE_FILE", "InboxSettings", "inbox_reference", "inboxes_of", "overridden"]
 
 OVERRIDE_FILE: Final = "stenobox.toml"
-OVERRIDES: Final = ("model", "language", "task", "priority", "results", "original")
+OVERRIDES: Final = ("model", "language", "task", "channels", "priority", "results", "original")
 """What the file in an inbox may say."""
 
 MAX_OVERRIDE_BYTES: Final = 16_384
@@ -42,6 +42,9 @@ class InboxSettings:
     task: Annotated[
         Literal["transcribe", "translate"], Meta(description="`translate` writes English whatever is spoken")
     ] = "transcribe"
+    channels: Annotated[
+        Literal["mix", "split"], Meta(description="`split` gives each channel lines of its own")
+    ] = "mix"
     priority: Annotated[
         Literal["interactive", "normal", "batch"], Meta(description="Which jobs it goes before")
     ] = "normal"

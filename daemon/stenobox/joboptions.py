@@ -14,6 +14,7 @@ from stenobox.types import JobOptions, Priority
 from whisper_onnx.dims import LANGUAGE_CODES, LANGUAGES
 
 TASKS = ("transcribe", "translate")
+CHANNELS = ("mix", "split")
 MAX_PROMPT = 2_000
 """Characters. A decoder takes some 220 tokens of prompt, so more could only be cut off."""
 MAX_TRACKS = 1_000
@@ -34,7 +35,7 @@ class Order:
     priority: Priority
 
 
-FIELDS = ("model", "language", "task", "options", "priority")
+FIELDS = ("model", "language", "task", "channels", "options", "priority")
 
 
 def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
@@ -52,6 +53,9 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
         raise InvalidRequest(problem=f"The task is one of: {', '.join(TASKS)}.")
     if task == "translate" and not model.multilingual:
         raise InvalidRequest(problem=f"The model {model.name!r} knows English only, so it cannot translate.")
+    channels = fields.get("channels") or "mix"
+    if channels not in CHANNELS:
+        raise InvalidRequest(problem=f"The channels are one of: {', '.join(CHANNELS)}.")
     return Order(
         JobOptions(
             model=model.name,
@@ -59,6 +63,7 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
             task=task,
             prompt=further.prompt,
             track=further.track or 0,
+            channels=channels,
         ),
         _priority(fields.get("priority") or Priority.NORMAL.name),
     )

@@ -19,8 +19,8 @@ VALUES (?, ?, ?, ?, ?, ?)
 
 INSERT_SEGMENT = """
 INSERT INTO segments
-    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
@@ -31,7 +31,7 @@ WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """
 
 GET_SEGMENTS = """
-SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature
+SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel
 FROM segments WHERE job_id = ? ORDER BY id
 """
 
@@ -63,6 +63,7 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
                 segment.no_speech_prob,
                 segment.compression_ratio,
                 segment.temperature,
+                segment.channel,
             )
             for segment in transcript.segments
         ],

@@ -89,7 +89,7 @@ class Recording:
 @dataclass(frozen=True, slots=True)
 class JobOptions:
     """What a sender may choose. `language` None means: detect it. `track` counts a film's tracks of sound
-    from 1; 0 is the main one.
+    from 1; 0 is the main one. `channels`: "mix" them, or "split" them into a transcript of each.
     """
 
     model: str
@@ -97,6 +97,7 @@ class JobOptions:
     task: str = "transcribe"
     prompt: str | None = None
     track: int = 0
+    channels: str = "mix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A line of a transcript; `start` and `end` in seconds."""
+    """A line of a transcript; `start` and `end` in seconds. `channel` counts from 0; None where they were
+    mixed.
+    """
 
     id: int
     start: float
@@ -149,6 +152,7 @@ class Segment:
     no_speech_prob: float
     compression_ratio: float
     temperature: float
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,16 @@ def test_txt_is_a_line_for_each_segment() -> None:
     assert text_of(said((0, 1, " one\ntwo "), (1, 2, ""), (2, 3, "three")), "txt") == "one two\nthree\n"
 
 
+def test_lines_of_a_channel_are_labelled_with_it() -> None:
+    plain = said((0.0, 1.0, "Yes & no."), (1.0, 2.0, "No."))
+    segments = tuple(replace(one, channel=number) for number, one in enumerate(plain.segments))
+    call = replace(plain, segments=segments)
+    assert render(call, "txt").content == b"Channel 1: Yes & no.\nChannel 2: No.\n"
+    assert b"\nChannel 2: No.\n" in render(call, "srt").content
+    assert b"\n<v Channel 1>Yes &amp; no.\n" in render(call, "vtt").content
+    assert [one["channel"] for one in msgspec.json.decode(render(call, "json").content)["segments"]] == [0, 1]
+
+
 def test_silence_is_an_empty_text_and_valid_files() -> None:
     assert {name: text_of(said(), name) for name in ("txt", "srt", "vtt")} == {
         "txt": "",
@@ -114,6 +124,7 @@ def test_json_holds_everything_with_provenance() -> None:
         "no_speech_prob": 0.125,
         "compression_ratio": 1.5,
         "temperature": 0.0,
+        "channel": None,
     }
     assert document["provenance"]["model_sha256"] == "0" * 64
     assert set(document) == {

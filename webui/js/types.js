@@ -42,6 +42,7 @@
  * @property {number} start seconds
  * @property {number} end seconds
  * @property {string} text
+ * @property {number | null} channel it was heard in, from 0; null where they were mixed
  *
  * @typedef {object} Transcript
  * @property {string} language

@@ -15,6 +15,7 @@ const AT_ONCE = 2;
  * @property {string} [model]
  * @property {string} [language]
  * @property {string} [priority]
+ * @property {string} [channels] "mix" or "split"
  */
 
 /**

@@ -176,7 +176,7 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
     resampler = Resampler()
     most = int(order.max_seconds * protocol.SAMPLE_RATE)
     sink = PeakSink(order.out) if order.mode == "peaks" else SampleSink(order.out)
-    heard = bad = written = 0
+    heard = bad = written = channels = 0
     told = time.monotonic()
     damaged = False
     blocks = reader.blocks()
@@ -190,8 +190,11 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
             block = None
         if block is None:
             break
-        mono, bad_here = to_mono(block.samples)
-        heard += block.samples.size
+        channels = max(channels, block.samples.shape[1])
+        if order.channel and channels > protocol.MAX_CHANNELS:
+            raise Refused(protocol.UNDECODABLE, "too_many_channels")
+        mono, bad_here = to_mono(block.samples, order.channel)
+        heard += mono.size if order.channel else block.samples.size
         bad += bad_here
         for samples in resampler.push(mono, block.rate):
             written += sink.push(samples)
@@ -212,7 +215,12 @@ def _decode(order: Order, reader: Reader, announced: float) -> dict[str, object]
         "damaged_parts": damaged or reader.damaged,
         "not_finite": bad > 0,
     }
-    return {"kind": "done", "samples": written, "warnings": [key for key, here in found.items() if here]}
+    return {
+        "kind": "done",
+        "samples": written,
+        "channels": channels,
+        "warnings": [key for key, here in found.items() if here],
+    }
 
 
 class SampleSink:

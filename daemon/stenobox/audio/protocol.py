@@ -3,7 +3,8 @@
     {"kind": "info", "format", "codec", "duration", "sample_rate", "channels",
                      "tracks", "title", "recorded", "truncated"}                 once a decoder was found
     {"kind": "progress", "seconds"}                                              now and then
-    {"kind": "done", "samples", "warnings": [key, ...], "walls": [key, ...]}     the last line of a success
+    {"kind": "done", "samples", "channels", "warnings": [key, ...], "walls": [key, ...]}
+                                                                                 the last line of a success
     {"kind": "error", "code", "problem": key}                                    the last line of a refusal
     {"kind": "fault", "error", "where"}                                          the last line when we failed
 
@@ -20,11 +21,14 @@ from typing import Final
 SAMPLE_RATE: Final = 16_000  # Hz, what Whisper hears
 BYTES_PER_SAMPLE: Final = 4  # float32
 BYTES_PER_SECOND: Final = SAMPLE_RATE * BYTES_PER_SAMPLE
+MAX_CHANNELS: Final = 8  # that can be asked for one by one
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the parent asks for; descriptors are numbers, `out` is -1 for a probe."""
+    """What the parent asks for; descriptors are numbers, `out` is -1 for a probe. `channel` counts from 1; 0
+    is the mean of all.
+    """
 
     mode: str
     source: int
@@ -35,6 +39,7 @@ class Order:
     memory_bytes: int
     cpu_seconds: int
     track: int = 0
+    channel: int = 0
 
 
 # Error codes of the child.
@@ -53,6 +58,7 @@ PROBLEMS: Final = {
     "sample_rate": "its header gives an impossible sample rate.",
     "channels": "its header gives an impossible number of channels.",
     "not_finite": "none of its samples is a number.",
+    "too_many_channels": "it has more channels than can be transcribed one by one (option 'channels').",
     "codec": "it uses an audio codec that this box does not read.",
     "crashed": "the decoder broke down on it.",
 }

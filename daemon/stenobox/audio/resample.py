@@ -15,13 +15,18 @@ from stenobox.audio.protocol import SAMPLE_RATE
 Samples = NDArray[np.float32]
 
 
-def to_mono(block: Samples) -> tuple[Samples, int]:
+def to_mono(block: Samples, channel: int = 0) -> tuple[Samples, int]:
     """(n, channels) -> (n,), the mean of the channels, and how many values were no numbers.
+
+    `channel` counts from 1 and takes that one alone: silence where a recording has fewer for a while.
 
     Values that are not finite become silence, so that a few damaged samples do not cost the recording (and
     cannot spread through the filter); the rest is clipped to [-1, 1], as the 16-bit path of openai-whisper's
     ffmpeg call does.
     """
+    if channel:
+        there = channel <= block.shape[1]
+        block = block[:, channel - 1 : channel] if there else np.zeros((len(block), 1), np.float32)
     finite = np.isfinite(block)
     bad = int(block.size - np.count_nonzero(finite))
     if bad:

@@ -55,6 +55,7 @@ class Progress(msgspec.Struct, tag="progress", tag_field="kind", forbid_unknown_
 class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True):
     samples: int
     warnings: list[str]
+    channels: int = 1
     walls: list[str] = []
 
 
@@ -80,6 +81,7 @@ async def ask_child(
     on_progress: Callable[[float], None] | None = None,
     *,
     track: int = 0,
+    channel: int = 0,
     start: Start = spawned,
 ) -> Info | Done:
     """Run one child over `source` and return its answer; `start` says how it is started.
@@ -102,6 +104,7 @@ async def ask_child(
             memory_bytes=limits.memory_bytes,
             cpu_seconds=limits.cpu_seconds,
             track=track,
+            channel=channel,
         )
         try:
             return await _asked(order, limits, on_progress, start)

@@ -23,6 +23,7 @@ from stenobox.joboptions import language_of
 from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.types import JobOptions, Transcript
+from stenobox.worker.channels import Part
 from stenobox.worker.engine import Engine, EngineTrouble
 from stenobox.worker.result import engine_options, transcript_of, wrong_option
 from whisper_onnx import OptionsError
@@ -154,7 +155,7 @@ class _Run:
                 raise RuntimeError("the engine ended without a result")
             return transcript_of(
                 "",
-                ticket.result,
+                [Part.of(ticket.result)],
                 model=ticket.loaded,
                 options=self._options,
                 audio_sha256=await asyncio.to_thread(_sha256, file),

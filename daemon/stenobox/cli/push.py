@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stenobox.cli.link import Link
 
 PRIORITIES = tuple(priority.name.lower() for priority in Priority)
-WISHES = ("model", "language", "task", "priority")
+WISHES = ("model", "language", "task", "channels", "priority")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,6 +43,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", help="name of a model on the box")
     parser.add_argument("--language", help="code or English name; default: detect it")
     parser.add_argument("--task", choices=("transcribe", "translate"), help="translate: into English")
+    parser.add_argument(
+        "--channels", choices=("mix", "split"), help="split: lines for each channel of its own"
+    )
     parser.add_argument("--priority", choices=PRIORITIES, help="how soon (default: normal)")
     parser.set_defaults(func=run)
 

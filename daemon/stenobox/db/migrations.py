@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops, m0004_library
+from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops, m0004_library, m0005_channels
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, m0002_uploads.DESCRIPTION, m0002_uploads.STATEMENTS),
     Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
     Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
+    Migration(5, m0005_channels.DESCRIPTION, m0005_channels.STATEMENTS),
 )
 
 

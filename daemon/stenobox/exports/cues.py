@@ -6,15 +6,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stenobox.types import Transcript
+from stenobox.types import Segment, Transcript
 
 
 class Cue(NamedTuple):
-    """Times in milliseconds, end > start >= 0; `lines` are not blank, since a blank line ends a cue."""
+    """Times in milliseconds, end > start >= 0; `lines` are not blank, since a blank line ends a cue.
+    `speaker`: see there.
+    """
 
     start: int
     end: int
     lines: tuple[str, ...]
+    speaker: str
+
+
+def speaker(segment: Segment) -> str:
+    """What a line is labelled with: its channel, counted from 1 as people do; "" where they were mixed."""
+    return "" if segment.channel is None else f"Channel {segment.channel + 1}"
 
 
 def cues(transcript: Transcript) -> Iterator[Cue]:
@@ -23,7 +31,7 @@ def cues(transcript: Transcript) -> Iterator[Cue]:
         lines = tuple(line.strip() for line in segment.text.splitlines() if line.strip())
         if lines:
             start = max(0, milliseconds(segment.start))
-            yield Cue(start, max(start + 1, milliseconds(segment.end)), lines)
+            yield Cue(start, max(start + 1, milliseconds(segment.end)), lines, speaker(segment))
 
 
 def milliseconds(seconds: float) -> int:

@@ -12,5 +12,6 @@ def render(transcript: Transcript) -> str:
     for number, cue in enumerate(cues(transcript), start=1):
         # SubRip has no escapes. Its arrow inside a text would read as a line of times, so it is drawn apart.
         text = "\n".join(cue.lines).replace("-->", "-- >")
+        text = f"{cue.speaker}: {text}" if cue.speaker else text
         blocks.append(f"{number}\n{timestamp(cue.start, ',')} --> {timestamp(cue.end, ',')}\n{text}\n")
     return "\n".join(blocks)

@@ -11,5 +11,6 @@ def render(transcript: Transcript) -> str:
     blocks = ["WEBVTT\n"]
     for cue in cues(transcript):
         text = "\n".join(cue.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = f"<v {cue.speaker}>{text}" if cue.speaker else text
         blocks.append(f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)

@@ -137,6 +137,7 @@ class Taker:
             "model": settings.model,
             "language": settings.language,
             "task": settings.task,
+            "channels": settings.channels,
             "priority": settings.priority,
         }
         try:

@@ -44,6 +44,7 @@ class Job(Said):
     model: str
     language: Annotated[str | None, Meta(description="As asked for; null lets the model find out")]
     task: Literal["transcribe", "translate"]
+    channels: Annotated[Literal["mix", "split"], Meta(description="Mixed, or each with lines of its own")]
     attempt: Annotated[int, Meta(ge=0)]
     error: JobError | None
     duration: Annotated[Seconds | None, Meta(description="Of the recording; null while it is not known")]
@@ -76,6 +77,9 @@ class JobsMade(Said, omit_defaults=True):
     problems: list[FileProblem] = []
 
 
+Channel = Annotated[int | None, Meta(description="It was heard in, from 0; null where channels are mixed")]
+
+
 class Line(Said):
     """Text that was heard, and when."""
 
@@ -83,6 +87,7 @@ class Line(Said):
     start: Seconds
     end: Seconds
     text: str
+    channel: Channel
 
 
 class Lines(Said):
@@ -102,6 +107,7 @@ class Segment(Said):
     no_speech_prob: Annotated[float, Meta(ge=0, le=1)]
     compression_ratio: float
     temperature: float
+    channel: Channel
 
 
 class Provenance(Said):

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from stenobox import errors as e
 from stenobox.exports import FORMATS
-from stenobox.joboptions import TASKS
+from stenobox.joboptions import CHANNELS, TASKS
 from stenobox.library.waveforms import MAX_POINTS
 from stenobox.types import JobState
 from stenobox.web import answers as a
@@ -49,6 +49,11 @@ _FORM: Final = {
         "model": {"description": "Name of a model; the box's default otherwise", "type": "string"},
         "language": {"description": "Code or English name; found out otherwise", "type": "string"},
         "task": {"enum": list(TASKS), "default": TASKS[0]},
+        "channels": {
+            "description": "`split` gives each channel lines of its own, as for two sides of a call",
+            "enum": list(CHANNELS),
+            "default": CHANNELS[0],
+        },
         "priority": {"enum": ["interactive", "normal", "batch"], "default": "normal"},
         "options": {
             "description": "A JSON object: `prompt`, words to expect; `track`, which track of a film",

@@ -37,6 +37,7 @@ def job(value: Job) -> answers.Job:
         model=value.options.model,
         language=value.options.language,
         task="translate" if value.options.task == "translate" else "transcribe",
+        channels="split" if value.options.channels == "split" else "mix",
         attempt=value.attempt,
         error=error,
         duration=value.duration,

@@ -75,5 +75,6 @@ class Wishes(msgspec.Struct, forbid_unknown_fields=True):
     model: str | None = None
     language: str | None = None
     task: str | None = None
+    channels: str | None = None
     priority: str | None = None
     options: dict[str, Any] | None = None

@@ -33,8 +33,9 @@ from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.shielding import finish
-from stenobox.types import Event, Lease
+from stenobox.types import Event, Lease, Recording
 from stenobox.worker import checkpoint
+from stenobox.worker.channels import Part
 from stenobox.worker.engine import Engine, EngineTrouble, Ticket
 from stenobox.worker.observer import Outcome, WorkerObserver
 from stenobox.worker.result import engine_options, transcript_of, wrong_option
@@ -71,6 +72,8 @@ class Attempt:
         self._scratch = tools.layout.scratch / f"{lease.job.id}.{lease.attempt}.f32"
         self._started = time.monotonic()
         self._spent_before = 0.0
+        self._parts: list[Part] = []  # what was heard in the channels that are done
+        self._channels = 1  # that are heard one by one
         self.lost = False  # set before cancelling, when the job is no longer ours to give back
 
     async def run(self) -> Outcome:
@@ -114,33 +117,23 @@ class Attempt:
     async def _work(self) -> None:
         tools, job = self._tools, self._lease.job
         info = await asyncio.to_thread(tools.models.find, job.options.model)
-        resume, self._spent_before = checkpoint.unpack(
-            self._lease.checkpoint, model_sha256=info.sha256, options=job.options
-        )
+        resume = checkpoint.unpack(self._lease.checkpoint, model_sha256=info.sha256, options=job.options)
+        self._spent_before, self._parts = resume.work_seconds, list(resume.parts)
         recording = await tools.recordings.get(job.recording_id)
-        try:
-            decoded = await decode(
-                tools.recordings.path(recording),
-                self._scratch,
-                tools.limits,
-                track=job.options.track,
-                start=tools.start,
-            )
-        except OSError as error:
-            raise DecoderFailed(error=f"the recording's file: {error.strerror}") from error
-        tools.observer.audio_decoded(decoded.seconds)
-        if recording.duration is None or abs(recording.duration - decoded.seconds) > NEW_LENGTH_SECONDS:
-            await tools.recordings.set_duration(recording.id, decoded.seconds)
-        samples = await asyncio.to_thread(open_samples, self._scratch)
-        try:
-            ticket, result = await self._transcribe(info, samples, resume)
-        except OptionsError:
-            # The engine does not know its own state again: an update of the program came in between.
-            self._spent_before = 0.0
-            ticket, result = await self._transcribe(info, samples, None)
+        state, over = resume.state, False
+        while not over:
+            samples = await self._samples(recording)
+            try:
+                ticket, result = await self._transcribe(info, samples, state)
+            except OptionsError:
+                # The engine does not know its own state again: an update of the program came in between.
+                self._spent_before = 0.0
+                ticket, result = await self._transcribe(info, samples, None)
+            self._parts.append(Part.of(result))
+            state, over = None, len(self._parts) >= self._channels
         transcript = transcript_of(
             job.id,
-            result,
+            self._parts,
             model=ticket.loaded,
             options=job.options,
             audio_sha256=recording.sha256,
@@ -149,6 +142,27 @@ class Attempt:
         )
         await tools.jobs.complete(self._lease, transcript)
 
+    async def _samples(self, recording: Recording) -> NDArray[np.float32]:
+        """Of the channel whose turn it is, or the mean of all; also learns how many channels have one."""
+        tools, options = self._tools, self._lease.job.options
+        split = options.channels == "split"
+        try:
+            decoded = await decode(
+                tools.recordings.path(recording),
+                self._scratch,
+                tools.limits,
+                track=options.track,
+                channel=len(self._parts) + 1 if split else 0,
+                start=tools.start,
+            )
+        except OSError as error:
+            raise DecoderFailed(error=f"the recording's file: {error.strerror}") from error
+        self._channels = decoded.channels if split else 1
+        tools.observer.audio_decoded(decoded.seconds)
+        if recording.duration is None or abs(recording.duration - decoded.seconds) > NEW_LENGTH_SECONDS:
+            await tools.recordings.set_duration(recording.id, decoded.seconds)
+        return await asyncio.to_thread(open_samples, self._scratch)
+
     async def _transcribe(
         self, info: ModelInfo, samples: NDArray[np.float32], resume: dict[str, Any] | None
     ) -> tuple[Ticket, Transcription]:
@@ -156,7 +170,8 @@ class Attempt:
         job = self._lease.job
         options = engine_options(job.options)
         ticket = self._tools.engine.transcribe(info.name, info.sha256, samples, options, resume)
-        done_before = 0.0 if resume is None else job.progress * len(samples) / SAMPLE_RATE
+        share = max(0.0, job.progress * self._channels - len(self._parts))
+        done_before = 0.0 if resume is None else share * len(samples) / SAMPLE_RATE
         try:
             return ticket, await self._follow(ticket, done_before)
         finally:
@@ -183,9 +198,14 @@ class Attempt:
     async def _note(self, ticket: Ticket, news: list[Progress]) -> None:
         last, options = news[-1], self._lease.job.options
         saved = checkpoint.pack(
-            last.state, model_sha256=ticket.sha256, options=options, work_seconds=self._work_seconds()
+            last.state,
+            parts=self._parts,
+            model_sha256=ticket.sha256,
+            options=options,
+            work_seconds=self._work_seconds(),
         )
-        fraction = last.position / last.duration if last.duration > 0 else 1.0
+        heard = last.position / last.duration if last.duration > 0 else 1.0
+        fraction = (len(self._parts) + heard) / self._channels
         await self._tools.jobs.progress(self._lease, fraction, saved)
 
     def _named(self, error: Exception) -> StenoboxError:
@@ -199,8 +219,20 @@ class Attempt:
 
     def _show(self, news: list[Progress]) -> None:
         job, last = self._lease.job, news[-1]
-        segments = [checkpoint.line(segment) for progress in news for segment in progress.new_segments]
-        data = {"job_id": job.id, "segments": segments, "position": last.position, "duration": last.duration}
+        before = sum(len(part.segments) for part in self._parts)
+        channel = len(self._parts) if job.options.channels == "split" else None
+        segments = [
+            checkpoint.line(segment, before=before, channel=channel)
+            for progress in news
+            for segment in progress.new_segments
+        ]
+        data = {
+            "job_id": job.id,
+            "segments": segments,
+            # Of all channels, one after the other.
+            "position": len(self._parts) * last.duration + last.position,
+            "duration": self._channels * last.duration,
+        }
         self._tools.events.publish(Event("segments", job.owner_id, data))
 
     def _work_seconds(self) -> float:

@@ -6,14 +6,15 @@ and one that differs is ignored: the attempt starts from the beginning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from stenobox.types import JobOptions
+from stenobox.worker.channels import Part
 from whisper_onnx import Segment
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Heard(Protocol):
@@ -29,40 +30,72 @@ class Heard(Protocol):
     def text(self) -> str: ...
 
 
-def line(segment: Heard) -> dict[str, Any]:
-    """A segment as pages see it while the job runs: id, start and end in seconds, text."""
-    return {"id": segment.id, "start": segment.start, "end": segment.end, "text": segment.text.strip()}
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where an attempt begins: `parts` are the channels that are done, `state` the engine's in the next one
+    (None: at its beginning), `work_seconds` what was spent on the job so far.
+    """
+
+    parts: tuple[Part, ...] = ()
+    state: dict[str, Any] | None = None
+    work_seconds: float = 0.0
+
+
+def line(segment: Heard, *, before: int = 0, channel: int | None = None) -> dict[str, Any]:
+    """A segment as pages see it while the job runs: id, start and end in seconds, text, channel.
+
+    `before`: how many segments the channels before it have.
+    """
+    return {
+        "id": before + segment.id,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text.strip(),
+        "channel": channel,
+    }
 
 
 def lines(checkpoint: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The lines that were heard up to a checkpoint, as `line` gives them; none for another version's."""
     if checkpoint is None or checkpoint.get("version") != _VERSION:
         return []
-    return [line(Segment.from_dict(saved)) for saved in checkpoint["state"]["segments"]]
+    split = checkpoint["options"]["channels"] == "split"
+    heard = [part["segments"] for part in checkpoint["parts"]] + [checkpoint["state"]["segments"]]
+    found: list[dict[str, Any]] = []
+    for channel, segments in enumerate(heard):
+        before = len(found)
+        for saved in segments:
+            found.append(line(Segment.from_dict(saved), before=before, channel=channel if split else None))
+    return found
 
 
 def pack(
-    state: Mapping[str, Any], *, model_sha256: str, options: JobOptions, work_seconds: float
+    state: Mapping[str, Any],
+    *,
+    parts: Sequence[Part],
+    model_sha256: str,
+    options: JobOptions,
+    work_seconds: float,
 ) -> dict[str, Any]:
-    """A checkpoint of the engine's `state` after some window; `work_seconds` were spent on the job so far."""
+    """A checkpoint of the engine's `state` after some window; see `Resume`."""
     return {
         "version": _VERSION,
         "model_sha256": model_sha256,
         "options": asdict(options),
         "work_seconds": work_seconds,
+        "parts": [part.to_dict() for part in parts],
         "state": dict(state),
     }
 
 
-def unpack(
-    checkpoint: Mapping[str, Any] | None, *, model_sha256: str, options: JobOptions
-) -> tuple[dict[str, Any] | None, float]:
-    """The engine's state and the seconds of work already spent; (None, 0.0) when it does not fit."""
+def unpack(checkpoint: Mapping[str, Any] | None, *, model_sha256: str, options: JobOptions) -> Resume:
+    """Where to go on; at the beginning when the checkpoint does not fit."""
     if checkpoint is None or checkpoint.get("version") != _VERSION:
-        return None, 0.0
+        return Resume()
     if checkpoint.get("model_sha256") != model_sha256 or checkpoint.get("options") != asdict(options):
-        return None, 0.0
+        return Resume()
     state, seconds = checkpoint.get("state"), checkpoint.get("work_seconds")
     if not isinstance(state, dict) or not isinstance(seconds, int | float):
-        return None, 0.0
-    return state, float(seconds)
+        return Resume()
+    parts = tuple(Part.from_dict(part) for part in checkpoint["parts"])
+    return Resume(parts, state, float(seconds))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import stenobox
 from stenobox.errors import InvalidRequest, StenoboxError, UnknownLanguage
 from stenobox.types import JobOptions, Provenance, Segment, Transcript
+from stenobox.worker.channels import Part, language_of, merged, text_of
 from stenobox.worker.engine import LoadedModel
-from whisper_onnx import OptionsError, TranscribeOptions, Transcription
+from whisper_onnx import OptionsError, TranscribeOptions
 
 
 def engine_options(options: JobOptions) -> TranscribeOptions:
@@ -32,7 +34,7 @@ def wrong_option(error: OptionsError, options: JobOptions) -> StenoboxError:
 
 def transcript_of(
     job_id: str,
-    result: Transcription,
+    parts: Sequence[Part],
     *,
     model: LoadedModel | None,
     options: JobOptions,
@@ -40,17 +42,22 @@ def transcript_of(
     work_seconds: float,
     now: float,
 ) -> Transcript:
-    """The transcript with its provenance; `work_seconds` is the time spent on it, `now` in Unix seconds."""
+    """The transcript with its provenance; `work_seconds` is the time spent on it, `now` in Unix seconds.
+
+    `parts`: what was heard in each channel, or in their mean.
+    """
     if model is None:
         raise RuntimeError("the engine gave a result without a model")
+    heard = list(merged(parts))
+    duration = max(part.duration for part in parts)
     return Transcript(
         job_id=job_id,
-        language=result.language,
-        duration=result.duration,
-        text=result.text.strip(),
+        language=language_of(parts),
+        duration=duration,
+        text=text_of(parts),
         segments=tuple(
             Segment(
-                id=s.id,
+                id=number,
                 start=s.start,
                 end=s.end,
                 text=s.text.strip(),
@@ -58,8 +65,9 @@ def transcript_of(
                 no_speech_prob=s.no_speech_prob,
                 compression_ratio=s.compression_ratio,
                 temperature=s.temperature,
+                channel=channel,
             )
-            for s in result.segments
+            for number, (channel, s) in enumerate(heard)
         ),
         provenance=Provenance(
             model=model.name,
@@ -69,7 +77,7 @@ def transcript_of(
             engine_version=stenobox.__version__,
             options=asdict(options),
             audio_sha256=audio_sha256,
-            realtime_factor=work_seconds / max(result.duration, 1e-3),
+            realtime_factor=work_seconds / max(duration, 1e-3),
         ),
         created_at=now,
     )

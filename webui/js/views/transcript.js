@@ -10,7 +10,9 @@ const NEAR_END_PX = 160;
 /** Pauses shorter than this leave the last line marked, so that the mark does not flicker between lines. */
 const SHORT_PAUSE_SECONDS = 1;
 
-/** @typedef {{segment: Segment, node: HTMLLIElement, time: HTMLButtonElement, text: HTMLParagraphElement}} Line */
+/**
+ * @typedef {{segment: Segment, node: HTMLLIElement, time: HTMLButtonElement, who: HTMLSpanElement, text: HTMLParagraphElement}} Line
+ */
 
 /** Events: `play` (detail: seconds), `following` (detail: boolean). */
 export class TranscriptView extends EventTarget {
@@ -60,7 +62,9 @@ export class TranscriptView extends EventTarget {
   }
 
   get plainText() {
-    return this.lines.map(({ segment }) => segment.text.trim()).join("\n");
+    return this.lines.map(({ segment: { channel, text } }) => (
+      typeof channel === "number" ? `Channel ${channel + 1}: ${text.trim()}` : text.trim()
+    )).join("\n");
   }
 
   /**
@@ -163,8 +167,9 @@ function nearEnd() {
  */
 function makeLine(segment) {
   const time = el("button", { type: "button", class: "segment-time", tabindex: -1 });
+  const who = el("span", { class: "segment-who", hidden: true });
   const text = el("p", { class: "segment-text", dir: "auto" });
-  const line = { segment, time, text, node: el("li", { class: "segment" }, time, text) };
+  const line = { segment, time, who, text, node: el("li", { class: "segment" }, time, el("div", null, who, text)) };
   paintLine(line);
   return line;
 }
@@ -174,13 +179,17 @@ function makeLine(segment) {
  * @param {Segment} segment
  */
 function updateLine(line, segment) {
-  const same = line.segment.text === segment.text && line.segment.start === segment.start;
+  const same = line.segment.text === segment.text && line.segment.start === segment.start
+    && line.segment.channel === segment.channel;
   line.segment = segment;
   if (!same) paintLine(line);
 }
 
 /** @param {Line} line */
-function paintLine({ segment, time, text }) {
+function paintLine({ segment, time, who, text }) {
+  const split = typeof segment.channel === "number";
+  show(who, split);
+  if (split) setText(who, `Channel ${segment.channel + 1}`);
   setText(time, clock(segment.start));
   time.setAttribute("aria-label", `Play from ${clock(segment.start)}`);
   setText(text, segment.text.trim());

@@ -7,6 +7,11 @@ import { icon } from "../icons.js";
 import { PRIORITIES, explain } from "../messages.js";
 import { loadUploadOptions, saveUploadOptions } from "../preferences.js";
 
+const CHANNELS = [
+  { value: "mix", label: "Mixed" },
+  { value: "split", label: "Each for itself (calls)" },
+];
+
 /** @import { App, Catalogue } from "../types.js" */
 /** @import { Upload, UploadOptions } from "../upload.js" */
 
@@ -96,6 +101,7 @@ function optionFields(catalogue) {
       { class: "option-fields" },
       choice({ label: "Language spoken", options: languages, value: options.language, onchange: (language) => set({ language }) }).node,
       choice({ label: "Model", options: models, value: options.model, onchange: (model) => set({ model }) }).node,
+      choice({ label: "Channels", options: CHANNELS, value: options.channels, onchange: (channels) => set({ channels }) }).node,
       choice({ label: "Turn in the queue", options: priorities, value: options.priority, onchange: (priority) => set({ priority }) }).node,
     ),
     catalogue.models.length === 0 ? noModels() : null,
@@ -125,6 +131,7 @@ function usableOptions(catalogue) {
     model: catalogue.models.some((model) => model.name === saved.model) ? saved.model : fallback?.name,
     language: catalogue.languages.some(({ code }) => code === saved.language) ? saved.language : "",
     priority: PRIORITIES.some(({ id }) => id === saved.priority) ? saved.priority : "normal",
+    channels: CHANNELS.some(({ value }) => value === saved.channels) ? saved.channels : "mix",
   };
 }
 
