@@ -14,11 +14,14 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import ParamSpec
 
 from stenobox.errors import DataError, DataInUse, DiskFull
+
+P = ParamSpec("P")
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -68,6 +71,15 @@ def begin_writeback(descriptor: int, offset: int, count: int) -> None:
     Linux begins to write a dirty range when it is told that nobody will need it.
     """
     os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)
+
+
+def held(
+    descriptors: contextlib.ExitStack, opened: Callable[P, int], *args: P.args, **kwargs: P.kwargs
+) -> int:
+    """A descriptor that `descriptors` closes also when whoever waits for it is cancelled meanwhile."""
+    descriptor = opened(*args, **kwargs)
+    descriptors.callback(os.close, descriptor)
+    return descriptor
 
 
 def make_dir(path: Path, mode: int = PRIVATE_FOLDER) -> None:

@@ -33,6 +33,7 @@ from stenobox.errors import (
     StenoboxError,
     UndecodableAudio,
 )
+from stenobox.files import held
 from stenobox.shielding import finish
 
 
@@ -90,10 +91,10 @@ async def ask_child(
     FileNotFoundError and PermissionError come from opening `source`.
     """
     with contextlib.ExitStack() as descriptors:
-        source_fd = await finish(asyncio.to_thread(_held, descriptors, _open_recording, source))
+        source_fd = await finish(asyncio.to_thread(held, descriptors, _open_recording, source))
         out_fd = -1
         if out is not None:
-            out_fd = await finish(asyncio.to_thread(_held, descriptors, _open_output, out))
+            out_fd = await finish(asyncio.to_thread(held, descriptors, _open_output, out))
         order = Order(
             mode=mode,
             source=source_fd,
@@ -128,13 +129,6 @@ async def _asked(
         except TimeoutError:
             raise DecoderLimit(limit=f"{limits.wall_seconds:.0f} seconds") from None
     return _judge(answer, status, limits)
-
-
-def _held(descriptors: contextlib.ExitStack, opened: Callable[[Path], int], path: Path) -> int:
-    """A descriptor that `descriptors` closes also when whoever waits for it is cancelled meanwhile."""
-    descriptor = opened(path)
-    descriptors.callback(os.close, descriptor)
-    return descriptor
 
 
 def _open_recording(path: Path) -> int:

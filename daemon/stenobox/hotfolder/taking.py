@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from stenobox.errors import (
     SettingsError,
     Unavailable,
 )
+from stenobox.files import held
 from stenobox.hotfolder.complete import Look, State, look_of, state_of
 from stenobox.hotfolder.drops import Drops
 from stenobox.hotfolder.folders import Place, open_file, write_new
@@ -69,9 +71,12 @@ class Taker:
 
         Raises OSError when the folder cannot be used.
         """
-        descriptor = await finish(asyncio.to_thread(open_file, self.settings.path, place))
         try:
-            return await self._take(descriptor, place, look)
+            with contextlib.ExitStack() as descriptors:
+                descriptor = await finish(
+                    asyncio.to_thread(held, descriptors, open_file, self.settings.path, place)
+                )
+                return await self._take(descriptor, place, look)
         except _CutOff:
             return Took.LATER if patient else await self._refuse(place, look, CUT_OFF, "cut_off")
         except (BadInput, AudioError) as error:
@@ -84,8 +89,6 @@ class Taker:
             if isinstance(error, SettingsError):
                 await finish(asyncio.to_thread(self._tell, error.detail))
             return Took.BLOCKED
-        finally:
-            os.close(descriptor)
 
     async def _refuse(self, place: Place, look: Look, problem: str, code: str) -> Took:
         await self.drops.refused(place, look, problem)
