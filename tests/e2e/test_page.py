@@ -211,7 +211,7 @@ def test_an_upload_shows_its_progress_and_leaves_nothing_when_it_is_cancelled(
 ) -> None:
     watch.expect_status(401)
     before = box.get("/api/jobs").json["jobs"]
-    incoming = box.data / "incoming"
+    incoming = box.data / "partials"
     with Relay(box.url) as cable:
         sign_in(page, cable.url)
         cable.squeeze(2_000_000)

@@ -9,6 +9,7 @@ import { explain } from "./messages.js";
 import { Router } from "./router.js";
 import { JobStore } from "./store.js";
 import { Toasts } from "./toast.js";
+import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
 import { accountView } from "./views/account.js";
 import { jobView } from "./views/job.js";
@@ -107,7 +108,11 @@ class Page {
       return;
     }
     const store = new JobStore();
-    const uploader = new Uploader(() => this.signedOut());
+    const uploader = new Uploader({
+      memory: new UploadMemory(user.name),
+      job: (id) => this.api.job(id),
+      onSignedOut: () => this.signedOut(),
+    });
     const stream = new EventStream("/api/events", {
       onEvent: (name, data) => store.apply(name, data),
       onConnection: (connection) => {

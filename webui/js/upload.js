@@ -4,8 +4,10 @@
  */
 
 import { ApiError } from "./api.js";
+import { Transfer } from "./transfer.js";
 
 /** @import { Job } from "./types.js" */
+/** @import { UploadMemory } from "./memory.js" */
 
 /** More would only make each one slower, and a browser has six connections to one host. */
 const AT_ONCE = 2;
@@ -23,17 +25,23 @@ const AT_ONCE = 2;
  * @property {number} id
  * @property {File} file
  * @property {UploadOptions} options
- * @property {"waiting" | "sending" | "finishing" | "sent" | "failed" | "cancelled"} state
+ * @property {"waiting" | "sending" | "broken" | "finishing" | "sent" | "failed" | "cancelled"} state "broken": it
+ *   goes on by itself once the box can be reached
  * @property {number} sent bytes
  * @property {number} speed bytes per second
  * @property {ApiError | null} error
- * @property {XMLHttpRequest | null} request
+ * @property {Transfer | null} transfer
  */
 
 export class Uploader extends EventTarget {
-  /** @param {() => void} onSignedOut */
-  constructor(onSignedOut) {
+  /**
+   * @param {{memory: UploadMemory, job: (id: string) => Promise<Job>, onSignedOut: () => void}} options `job` asks
+   *   the box for one
+   */
+  constructor({ memory, job, onSignedOut }) {
     super();
+    this.memory = memory;
+    this.job = job;
     this.onSignedOut = onSignedOut;
     /** @type {Upload[]} */
     this.uploads = [];
@@ -45,7 +53,7 @@ export class Uploader extends EventTarget {
 
   /** Those not finished. */
   active() {
-    return this.uploads.filter((upload) => ["waiting", "sending", "finishing"].includes(upload.state));
+    return this.uploads.filter((upload) => ["waiting", "sending", "broken", "finishing"].includes(upload.state));
   }
 
   /**
@@ -57,7 +65,7 @@ export class Uploader extends EventTarget {
       this.serial += 1;
       /** @type {Upload} */
       const upload = {
-        id: this.serial, file, options, state: "waiting", sent: 0, speed: 0, error: null, request: null,
+        id: this.serial, file, options, state: "waiting", sent: 0, speed: 0, error: null, transfer: null,
       };
       this.uploads.push(upload);
       this.changed(upload);
@@ -67,9 +75,9 @@ export class Uploader extends EventTarget {
 
   /** @param {Upload} upload */
   cancel(upload) {
-    const request = upload.request;
+    const { transfer } = upload;
     this.finish(upload, "cancelled");
-    request?.abort();
+    transfer?.cancel();
   }
 
   /** @param {Upload} upload */
@@ -96,55 +104,56 @@ export class Uploader extends EventTarget {
 
   pump() {
     const waiting = this.uploads.filter((upload) => upload.state === "waiting");
-    const busy = this.uploads.filter((upload) => upload.state === "sending" || upload.state === "finishing").length;
+    const busy = this.uploads.filter((upload) => ["sending", "broken", "finishing"].includes(upload.state)).length;
     for (const upload of waiting.slice(0, Math.max(0, AT_ONCE - busy))) this.send(upload);
   }
 
   /** @param {Upload} upload */
-  send(upload) {
-    const form = new FormData();
-    for (const [name, value] of Object.entries(upload.options)) {
-      if (value) form.append(name, value);
-    }
-    // The file goes last, so that the box knows the options before the long part arrives.
-    form.append("file", upload.file, upload.file.name);
-    // XMLHttpRequest and not fetch: only it tells how many bytes have left.
-    const request = new XMLHttpRequest();
-    upload.request = request;
+  async send(upload) {
     upload.state = "sending";
     const started = performance.now();
-    request.upload.addEventListener("progress", (event) => {
-      upload.sent = Math.min(upload.file.size, event.loaded);
-      upload.speed = (upload.sent * 1000) / Math.max(1, performance.now() - started);
-      this.changed(upload);
+    let before = -1;
+    const transfer = new Transfer(upload.file, { ...upload.options }, this.memory, {
+      sent: (bytes) => {
+        if (before < 0) before = bytes; // what an earlier try had sent is not this one's speed
+        upload.sent = Math.min(upload.file.size, bytes);
+        upload.speed = ((upload.sent - before) * 1000) / Math.max(1, performance.now() - started);
+        this.changed(upload);
+      },
+      complete: () => {
+        upload.state = "finishing";
+        this.changed(upload);
+      },
+      broken: (broken) => {
+        if (upload.state === "cancelled" || (!broken && upload.state !== "broken")) return;
+        upload.state = broken ? "broken" : "sending";
+        this.changed(upload);
+      },
     });
-    request.upload.addEventListener("load", () => {
-      if (upload.state !== "sending") return;
-      upload.sent = upload.file.size;
-      upload.state = "finishing";
-      this.changed(upload);
-    });
-    request.addEventListener("load", () => this.answered(upload, request));
-    request.addEventListener("error", () => this.failed(upload, ApiError.unreachable()));
-    request.open("POST", "/api/jobs");
-    request.send(form);
+    upload.transfer = transfer;
     this.changed(upload);
+    try {
+      const id = await transfer.run();
+      if (id !== null) await this.arrived(upload, id);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.failed(upload, error);
+    }
   }
 
   /**
    * @param {Upload} upload
-   * @param {XMLHttpRequest} request
+   * @param {string} id of the job
    */
-  answered(upload, request) {
-    if (request.status !== 201) {
-      this.failed(upload, ApiError.fromBody(request.status, request.responseText));
-      return;
-    }
-    /** @type {Job} */
-    const job = JSON.parse(request.responseText);
+  async arrived(upload, id) {
     this.uploads = this.uploads.filter((other) => other !== upload);
     this.finish(upload, "sent");
-    this.dispatchEvent(new CustomEvent("sent", { detail: { upload, job } }));
+    try {
+      this.dispatchEvent(new CustomEvent("sent", { detail: { upload, job: await this.job(id) } }));
+    } catch (error) {
+      // It is on the box all the same; the list shows it when the connection is there again.
+      if (!(error instanceof ApiError)) throw error;
+    }
   }
 
   /**
@@ -164,7 +173,7 @@ export class Uploader extends EventTarget {
    */
   finish(upload, state) {
     upload.state = state;
-    upload.request = null;
+    upload.transfer = null;
     this.changed(upload);
     this.pump();
   }

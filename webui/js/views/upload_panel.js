@@ -194,6 +194,7 @@ class UploadRow {
   statusText() {
     const { state, file, sent, speed } = this.upload;
     if (state === "waiting") return `${size(file.size)}, waits for its turn`;
+    if (state === "broken") return "The box cannot be reached. It goes on by itself from here.";
     if (state === "finishing") return "Sent. The box is checking and storing it…";
     const left = speed > 0 && sent < file.size ? `, ${roughly((file.size - sent) / speed)} left` : "";
     return `${percent(file.size > 0 ? sent / file.size : 0)} of ${size(file.size)}${left}`;
