@@ -20,6 +20,7 @@ PATIENCE_MS = 60_000
 AGES = (
     "UPDATE recordings SET stored_at = stored_at - :s, trashed_at = trashed_at - :s",
     "UPDATE jobs SET trashed_at = trashed_at - :s",
+    "UPDATE uploads SET expires_at = expires_at - :s",
 )
 
 
@@ -82,3 +83,28 @@ def test_the_trash_gives_back_for_seven_days_and_audio_goes_before_its_transcrip
     open_job(page, box, kept["id"])
     expect(page.get_by_text("kept for as long as was agreed")).to_be_visible()
     expect(page.get_by_role("region", name="Player")).to_have_count(0)
+
+
+def test_an_unfinished_upload_is_there_for_a_day_and_then_gone_with_its_bytes(
+    page: Page, box: Daemon
+) -> None:
+    content = wave_bytes(1.0, 9)
+    tus = {"Tus-Resumable": "1.0.0"}
+    chunked = box.post("/api/uploads/init", json_body={"filename": "a.wav", "size": len(content)}).json["id"]
+    place = f"/api/uploads/{chunked}"
+    assert box.request("PUT", f"{place}/chunk?offset=0", body=content[:1000]).status == 200
+    begun = box.post("/api/tus", headers=tus | {"Upload-Length": str(len(content))}).headers["Location"]
+    offset = tus | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    assert box.request("PATCH", begun, body=content[:2000], headers=offset).status == 204
+    sleep(box, 0.9)
+    assert box.get(place).json["received"] == 1000
+    assert box.request("HEAD", begun, headers=tus).headers["Upload-Offset"] == "2000"
+    assert len(list((box.data / "partials").iterdir())) == 2
+    sleep(box, 0.2)
+    assert box.get(place).status == 404
+    assert box.request("HEAD", begun, headers=tus).status == 404
+    for _ in range(PATIENCE_MS // 100):
+        if not list((box.data / "partials").iterdir()):
+            break
+        page.wait_for_timeout(100)
+    assert list((box.data / "partials").iterdir()) == []

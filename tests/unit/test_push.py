@@ -9,7 +9,7 @@ import pytest
 
 from stenobox.cli.finding import recordings_of
 from stenobox.cli.push import key_given, server_of
-from stenobox.cli.receipts import Receipt, Receipts, Snapshot, key_of
+from stenobox.cli.receipts import KEPT_SECONDS, Receipt, Receipts, Snapshot, key_of
 from stenobox.config import load_settings
 from stenobox.errors import InvalidRequest
 
@@ -103,3 +103,17 @@ def test_receipts_are_kept_privately_and_a_damaged_one_counts_as_none(tmp_path: 
     receipts.drop("k")
     receipts.drop("k")
     assert list((tmp_path / "stenobox" / "push").iterdir()) == []
+
+
+def test_a_receipt_is_forgotten_a_year_after_it_was_last_of_use(tmp_path: Path) -> None:
+    receipts = Receipts.of_user({"XDG_STATE_HOME": str(tmp_path)})
+    receipts.prune(0.0)  # before there is a folder
+    for key in ("old", "used"):
+        receipts.keep(key, Receipt("http://box/api/tus/1"))
+    folder = tmp_path / "stenobox" / "push"
+    for key in ("old", "used"):
+        os.utime(folder / f"{key}.json", (1000.0, 1000.0))
+    assert receipts.find("used") == Receipt("http://box/api/tus/1")
+    receipts.prune(1001.0 + KEPT_SECONDS)
+    assert receipts.find("old") is None
+    assert receipts.find("used") is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         link.check()
         wishes = {name: value for name in WISHES if (value := getattr(args, name)) is not None}
-        return 1 if _send_all(files, link, Receipts.of_user(os.environ), wishes) else 0
+        receipts = Receipts.of_user(os.environ)
+        receipts.prune(time.time())
+        return 1 if _send_all(files, link, receipts, wishes) else 0
     finally:
         link.close()
 

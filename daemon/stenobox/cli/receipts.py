@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,9 @@ from typing import Self
 import msgspec
 
 from stenobox.files import make_dir, write_durable
+
+KEPT_SECONDS = 365 * 86_400.0
+"""After a year without the file, it would be sent again; the server then still knows its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,22 @@ class Receipts:
         base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".local" / "state"
         return cls(base / "stenobox" / "push")
 
+    def prune(self, now: float) -> None:
+        """Forget what was not looked at for KEPT_SECONDS; `now` in Unix seconds. A folder that cannot be read
+        is left alone.
+        """
+        with contextlib.suppress(OSError):
+            for path in self._folder.glob("*.json"):
+                if path.stat().st_mtime < now - KEPT_SECONDS:
+                    path.unlink(missing_ok=True)
+
     def find(self, key: str) -> Receipt | None:
         """What is known under a key; a receipt that cannot be read counts as none."""
+        path = self._path(key)
         try:
-            return msgspec.json.decode(self._path(key).read_bytes(), type=Receipt)
+            receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
+            os.utime(path)
+            return receipt
         except (OSError, msgspec.DecodeError):
             return None
 
