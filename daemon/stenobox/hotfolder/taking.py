@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from stenobox.access import Users
@@ -65,6 +65,8 @@ class Taker:
     intake: DirectIntake
     models: ModelStore
     users: Users
+    _told: set[str] = field(default_factory=set)
+    """Troubles that were told since a file was last taken: a thousand files that wait are told once."""
 
     async def take(self, place: Place, look: Look, *, patient: bool) -> Took:
         """Take a file that looked like this a moment ago. `patient`: a copy that broke off may go on yet.
@@ -82,13 +84,20 @@ class Taker:
         except (BadInput, AudioError) as error:
             return await self._refuse(place, look, error.detail, error.code)
         except (Unavailable, DecoderFailed) as error:  # trouble of the box's, not of the file's
-            log.info("drop_put_off", inbox=self.settings.name, code=error.code)
+            if self._is_news(error.detail):
+                log.info("drops_put_off", inbox=self.settings.name, code=error.code)
             return Took.LATER
         except (AccessError, NotFound, SettingsError) as error:
-            log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
-            if isinstance(error, SettingsError):
-                await finish(asyncio.to_thread(self._tell, error.detail))
+            if self._is_news(error.detail):
+                log.warning("inbox_blocked", inbox=self.settings.name, code=error.code)
+                if isinstance(error, SettingsError):
+                    await finish(asyncio.to_thread(self._tell, error.detail))
             return Took.BLOCKED
+
+    def _is_news(self, problem: str) -> bool:
+        known = problem in self._told
+        self._told.add(problem)
+        return not known
 
     async def _refuse(self, place: Place, look: Look, problem: str, code: str) -> Took:
         await self.drops.refused(place, look, problem)
@@ -123,6 +132,7 @@ class Taker:
         job = await self.intake.accept(
             identity, received, order.options, order.priority, check=_is_whole, also=as_well
         )
+        self._told.clear()
         log.info("drop_taken", inbox=self.settings.name, job=job.id)
         return Took.JOB
 
