@@ -24,6 +24,8 @@ from stenobox.types import (
     Identity,
     Job,
     JobOptions,
+    JobState,
+    Lease,
     Priority,
     Provenance,
     Recording,
@@ -187,3 +189,39 @@ async def opened_store(root: Path, max_attempts: int = 3) -> AsyncIterator[Store
         yield Store(layout, db, events, recordings, jobs, Transcripts(db), clock, trash, library, Quotas(db))
     finally:
         await db.close()
+
+
+LEASE = 60.0
+
+
+async def claimed(store: Store) -> Lease:
+    """The next job's lease."""
+    lease = await store.jobs.claim(LEASE)
+    assert lease is not None
+    return lease
+
+
+async def state_of(store: Store, job_id: str, identity: Identity) -> JobState:
+    return (await store.jobs.get(job_id, identity)).state
+
+
+async def sent(
+    store: Store, owner: Identity, name: str = "a.wav", pitch: int = 1, info: WaveInfo | None = None
+) -> Job:
+    """A recording of this owner's, and its job that waits."""
+    intake = store.intake()
+    if info is not None:
+
+        async def probe(_path: Path) -> WaveInfo:
+            return info
+
+        intake._probe = probe
+    store.clock.now += 1  # in a listing, one comes after the other
+    received = await intake.receive(pieces(wave_bytes(pitch=pitch)), name)
+    return await intake.accept(owner, received, OPTIONS, 5)
+
+
+async def finished(store: Store, owner: Identity, pitch: int = 1) -> Job:
+    """The same, and its transcript is there."""
+    await sent(store, owner, pitch=pitch)
+    return await store.jobs.complete(lease := await claimed(store), transcript_of(lease.job))

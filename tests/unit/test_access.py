@@ -179,7 +179,11 @@ async def test_a_user_with_recordings_is_disabled_and_loses_nothing(
     _info, secret = await keys.create(bob.id, "script")
     token = await sessions.create(bob.id)
     async with db.write() as tx:
-        await tx.execute("INSERT INTO recordings VALUES ('r', ?, ?, 1, 'talk.wav', 1, 0)", (bob.id, "0" * 64))
+        await tx.execute(
+            "INSERT INTO recordings (id, owner_id, sha256, size, filename, duration, created_at)"
+            " VALUES ('r', ?, ?, 1, 'talk.wav', 1, 0)",
+            (bob.id, "0" * 64),
+        )
     ended: list[int] = []
     accounts = Accounts(users, keys, sessions, on_ended=ended.append)
     assert await accounts.remove_user("bob") is Removal.DISABLED
