@@ -40,7 +40,7 @@ async def test_an_upload_answers_with_the_job_in_the_published_form(anna: Person
     assert answer.content_type == "application/json"
     assert set(job) == {
         "id", "state", "recording_id", "filename", "priority", "progress", "model", "language", "task",
-        "attempt", "error", "duration", "created_at", "started_at", "finished_at", "title",
+        "channels", "attempt", "error", "duration", "created_at", "started_at", "finished_at", "title",
         "audio_removed_at", "trashed_at", "tags",
     }  # fmt: skip
     assert ISO.fullmatch(job["created_at"])
@@ -59,7 +59,7 @@ async def test_who_comes_in_the_middle_of_a_job_gets_the_lines_so_far(anna: Pers
         seen.append((await (await anna.get(f"/api/jobs/{job['id']}/segments")).json())["segments"])
         await asyncio.sleep(0.05)
     final = (await (await anna.get(f"/api/jobs/{job['id']}/transcript")).json())["segments"]
-    lines = [{name: segment[name] for name in ("id", "start", "end", "text")} for segment in final]
+    lines = [{name: segment[name] for name in ("id", "start", "end", "text", "channel")} for segment in final]
     assert len({len(part) for part in seen}) > 2, "it was never seen in the middle"
     assert all(part == lines[: len(part)] for part in seen)
     assert (await (await anna.get(f"/api/jobs/{job['id']}/segments")).json()) == {"segments": []}

@@ -50,7 +50,7 @@ class ForkServer:
                 yield itself
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
+        with ours, theirs:  # theirs also when this is cancelled before it is given away
             ours.setblocking(False)
             async with said_by() as (write_end, lines):
                 given = [theirs.fileno(), write_end, *(fd for fd in (order.source, order.out) if fd >= 0)]
