@@ -1,7 +1,8 @@
 """Settings of hot folders: the `[[inbox]]` tables, and the `stenobox.toml` in an inbox that overrides some.
 
 Whoever may put a file into an inbox may put a `stenobox.toml` there too, so that it can choose how recordings
-are transcribed and what becomes of the files, and never whose they are or where the inbox is.
+are transcribed and what becomes of the files, but not where the inbox is, and whose they are only among the
+accounts that the box's own settings list: nobody files recordings under an account that did not agree to it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from stenobox.errors import SettingsError
 __all__ = ["OVERRIDES", "OVERRIDE_FILE", "InboxSettings", "inbox_reference", "inboxes_of", "overridden"]
 
 OVERRIDE_FILE: Final = "stenobox.toml"
-OVERRIDES: Final = ("model", "language", "task", "channels", "priority", "results", "original")
+OVERRIDES: Final = ("owner", "model", "language", "task", "channels", "priority", "results", "original")
 """What the file in an inbox may say."""
 
 MAX_OVERRIDE_BYTES: Final = 16_384
@@ -37,6 +38,10 @@ class InboxSettings:
     owner: Annotated[
         str, Meta(min_length=1, description="Account that the recordings belong to; a user or an admin")
     ]
+    owners: Annotated[
+        tuple[str, ...],
+        Meta(description="Other accounts that the folder's `stenobox.toml` may name as the owner"),
+    ] = ()
     model: Annotated[str, Meta(description="Model; the box's default if empty")] = ""
     language: Annotated[str, Meta(description="Code or English name; found out if empty")] = ""
     task: Annotated[
@@ -126,6 +131,12 @@ def overridden(inbox: InboxSettings, text: bytes) -> InboxSettings:
     values = {
         name: _value(value, hints[name], OVERRIDE_FILE, name, _no_path) for name, value in table.items()
     }
+    allowed = {name.casefold() for name in (inbox.owner, *inbox.owners)}
+    if values.get("owner", inbox.owner).casefold() not in allowed:
+        raise SettingsError(
+            source=OVERRIDE_FILE,
+            problem="owner: the box's settings do not list this account among the owners of this inbox.",
+        )
     return replace(inbox, **values)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.daemon import ADMIN
 from harness.inbox import HotBox
 from harness.talk import HELD_OUT, Talk, talk
 from storing import wave_bytes
@@ -29,7 +30,12 @@ def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator
         results='["txt", "srt", "vtt", "json"]',
         settle_seconds="0.3",
         language='"en"',
+        owners='["ben"]',
     ) as daemon:
+        added = daemon.post(
+            "/api/users", json_body={"name": "ben", "password": "a pass phrase of Bens", "role": "user"}
+        )
+        assert added.status == 201
         yield daemon
 
 
@@ -159,9 +165,33 @@ def test_the_folders_own_settings_choose_the_results_and_what_is_wrong_with_them
     own.write_text('owner = "eve"\n')
     (box.inbox / "waits.wav").write_bytes(wave_bytes(0.5, pitch=19))
     box.wait_for_files("stenobox.toml.error.txt")
-    assert "unknown key 'owner'" in (box.inbox / "stenobox.toml.error.txt").read_text()
+    assert "do not list this account" in (box.inbox / "stenobox.toml.error.txt").read_text()
     own.unlink()
     box.wait_for_files("waits.txt", "done/waits.wav")
+
+
+def test_the_folder_may_name_another_owner_whose_recordings_stay_apart(box: HotBox) -> None:
+    content = wave_bytes(0.5, pitch=23)
+    (box.inbox / "first.wav").write_bytes(content)
+    box.wait_for_files("done/first.wav")
+    (box.inbox / "stenobox.toml").write_text('owner = "ben"\n')
+    (box.inbox / "same.wav").write_bytes(content)
+    box.wait_for_files("done/same.wav")
+    bens, mine = box.jobs()[:2]
+    owners = [box.get(f"/api/recordings/{job['recording_id']}").json["owner"] for job in (bens, mine)]
+    assert owners == ["ben", ADMIN]
+    assert bens["id"] != mine["id"]
+
+
+def test_the_same_content_in_another_folder_adds_its_tags(box: HotBox) -> None:
+    content = wave_bytes(0.5, pitch=24)
+    for folder in ("cases", "press"):
+        (box.inbox / folder).mkdir()
+        (box.inbox / folder / "talk.wav").write_bytes(content)
+        box.wait_for_files(f"done/{folder}/talk.wav")
+    job = box.jobs()[0]
+    assert box.get(f"/api/recordings/{job['recording_id']}").json["tags"] == ["cases", "press"]
+    assert [other["filename"] for other in box.jobs()].count("talk.wav") == 1
 
 
 def test_what_stays_or_is_deleted_is_not_taken_again_after_a_restart(

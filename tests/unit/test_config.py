@@ -187,6 +187,15 @@ def test_check_config_writes_inboxes_that_read_as_the_same(tmp_path: Path) -> No
     assert with_inboxes(tmp_path, effective(settings)).inboxes == settings.inboxes
 
 
+def test_a_folders_own_file_names_an_owner_only_among_those_that_the_settings_list(tmp_path: Path) -> None:
+    text = INBOX.format(name="a", path="/srv/a") + 'owners = ["ben"]\n'
+    (inbox,) = with_inboxes(tmp_path, text).inboxes
+    assert overridden(inbox, b'owner = "Ben"').owner == "Ben"  # names differ in more than case
+    assert overridden(inbox, f'owner = "{inbox.owner}"'.encode()).owner == inbox.owner
+    with pytest.raises(SettingsError, match="do not list this account"):
+        overridden(inbox, b'owner = "eve"')
+
+
 def test_a_folders_own_file_changes_what_it_may_and_nothing_else(tmp_path: Path) -> None:
     (inbox,) = with_inboxes(tmp_path, INBOX.format(name="a", path="/srv/a")).inboxes
     changed = overridden(inbox, b'language = "de"\nresults = ["vtt", "srt"]\noriginal = "keep"\n')

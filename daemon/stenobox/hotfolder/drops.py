@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from stenobox.db import Database, Transaction
 from stenobox.hotfolder.complete import Look
@@ -37,8 +37,8 @@ ORDER BY drops.id
 # The work on this content is done, or under way: a job that ended in vain, or that somebody deleted, is no
 # reason not to try again.
 SAME: Final = """
-SELECT jobs.id FROM drops JOIN jobs ON jobs.id = drops.job_id
-WHERE drops.inbox = :inbox AND drops.sha256 = :sha256 AND drops.wishes = :wishes
+SELECT jobs.id, jobs.recording_id FROM drops JOIN jobs ON jobs.id = drops.job_id
+WHERE drops.inbox = :inbox AND drops.sha256 = :sha256 AND drops.wishes = :wishes AND jobs.owner_id = :owner_id
   AND jobs.state IN ('queued', 'running', 'done') AND jobs.trashed_at IS NULL
 ORDER BY drops.id DESC LIMIT 1
 """
@@ -60,58 +60,61 @@ class Drop:
     problem: str | None
 
 
+class Same(NamedTuple):
+    """What there is of the same content already."""
+
+    job_id: str
+    recording_id: str
+
+
 class Drops:
-    """Of one inbox."""
+    """Of one inbox. `db` is open to whoever joins a drop with something else in one transaction."""
 
     def __init__(self, db: Database, inbox: str, clock: Callable[[], float] = time.time) -> None:
-        self._db = db
+        self.db = db
         self._inbox = inbox
         self._clock = clock
 
     async def known(self) -> set[tuple[Place, Look]]:
         """What has been taken, or refused, and may lie there still."""
-        async with self._db.read() as reader:
+        async with self.db.read() as reader:
             rows = await reader.fetch_all(KNOWN, (self._inbox,))
         return {(_place(row), _look(row)) for row in rows}
 
     async def open(self) -> list[Drop]:
         """Everything with work left, the oldest first."""
-        async with self._db.read() as reader:
+        async with self.db.read() as reader:
             rows = await reader.fetch_all(OPEN, (self._inbox,))
         return [
             Drop(row["id"], _place(row), _look(row), row["job_id"], row["job_state"], row["problem"])
             for row in rows
         ]
 
-    async def same(self, sha256: str, wishes: str) -> str | None:
-        """The job of a drop with these bytes and wishes, unless it ended in vain."""
-        async with self._db.read() as reader:
-            row = await reader.fetch_one(SAME, {"inbox": self._inbox, "sha256": sha256, "wishes": wishes})
-        return None if row is None else str(row["id"])
+    async def same(self, owner_id: int, sha256: str, wishes: str) -> Same | None:
+        """The job of a drop with these bytes, owner and wishes, unless it ended in vain."""
+        values = {"inbox": self._inbox, "owner_id": owner_id, "sha256": sha256, "wishes": wishes}
+        async with self.db.read() as reader:
+            row = await reader.fetch_one(SAME, values)
+        return None if row is None else Same(row["id"], row["recording_id"])
 
     async def took(
         self, tx: Transaction, place: Place, look: Look, *, sha256: str, wishes: str, job_id: str
     ) -> None:
-        """In the transaction that makes the job."""
+        """In the transaction that makes the job, or finds that there is one for the same content."""
         await tx.execute(INSERT, self._values(place, look) | {
             "state": "working", "sha256": sha256, "wishes": wishes, "job_id": job_id, "problem": None,
         })  # fmt: skip
 
-    async def joined(self, place: Place, look: Look, *, sha256: str, wishes: str, job_id: str) -> None:
-        """The same content again: the job that there is answers for this file too."""
-        async with self._db.write() as tx:
-            await self.took(tx, place, look, sha256=sha256, wishes=wishes, job_id=job_id)
-
     async def refused(self, place: Place, look: Look, problem: str) -> None:
         """It is no recording; `problem` is a sentence for people."""
-        async with self._db.write() as tx:
+        async with self.db.write() as tx:
             await tx.execute(INSERT, self._values(place, look) | {
                 "state": "refused", "sha256": None, "wishes": "", "job_id": None, "problem": problem,
             })  # fmt: skip
 
     async def over(self, drop: Drop, *, stays: bool) -> None:
         """Nothing is left to do. `stays`: the file lies where it was dropped."""
-        async with self._db.write() as tx:
+        async with self.db.write() as tx:
             await tx.execute(OVER, (stays, drop.id))
 
     def _values(self, place: Place, look: Look) -> dict[str, object]:

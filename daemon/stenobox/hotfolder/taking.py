@@ -112,22 +112,28 @@ class Taker:
     async def _take(self, descriptor: int, place: Place, look: Look) -> Took:
         if not await asyncio.to_thread(_is_as_it_looked, descriptor, look):
             return Took.LATER
-        identity = Identity(await self._owner(), via="inbox")
-        order = await asyncio.to_thread(self._order)
+        settings = await asyncio.to_thread(effective, self.settings)
+        identity = Identity(await self._account(settings.owner), via="inbox")
+        order = await asyncio.to_thread(self._order, settings)
         wishes = encode_options(order.options)
         received = await self.intake.receive(_content(descriptor), shown(place[-1]))
         if not await asyncio.to_thread(_is_as_it_looked, descriptor, look) or received.size != look.size:
             await self.intake.discard(received)
             return Took.LATER
-        if (job_id := await self.drops.same(received.sha256, wishes)) is not None:
-            await self.intake.discard(received)
-            await self.drops.joined(place, look, sha256=received.sha256, wishes=wishes, job_id=job_id)
-            log.info("drop_joined", inbox=self.settings.name, job=job_id)
-            return Took.JOB
+
+        async def note(tx: Transaction, job_id: str, recording_id: str) -> None:
+            await self.drops.took(tx, place, look, sha256=received.sha256, wishes=wishes, job_id=job_id)
+            await tags.attach_what_fits(tx, recording_id, tags_of(place))
 
         async def as_well(tx: Transaction, job: Job) -> None:
-            await self.drops.took(tx, place, look, sha256=received.sha256, wishes=wishes, job_id=job.id)
-            await tags.attach_what_fits(tx, job.recording_id, tags_of(place))
+            await note(tx, job.id, job.recording_id)
+
+        if (same := await self.drops.same(identity.user.id, received.sha256, wishes)) is not None:
+            await self.intake.discard(received)
+            async with self.drops.db.write() as tx:
+                await note(tx, *same)
+            log.info("drop_joined", inbox=self.settings.name, job=same.job_id)
+            return Took.JOB
 
         job = await self.intake.accept(
             identity, received, order.options, order.priority, check=_is_whole, also=as_well
@@ -136,16 +142,15 @@ class Taker:
         log.info("drop_taken", inbox=self.settings.name, job=job.id)
         return Took.JOB
 
-    async def _owner(self) -> User:
+    async def _account(self, name: str) -> User:
         """Raises NotFound, or AccessError for an account that may not send recordings."""
-        user = await self.users.find(self.settings.owner)
+        user = await self.users.find(name)
         if user.disabled or user.role is Role.VIEWER:
             raise AccessError
         return user
 
-    def _order(self) -> Order:
+    def _order(self, settings: InboxSettings) -> Order:
         """Raises SettingsError when the inbox asks for what the box does not have. Blocks."""
-        settings = effective(self.settings)
         fields = {
             "model": settings.model,
             "language": settings.language,

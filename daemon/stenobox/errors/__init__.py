@@ -1,0 +1,161 @@
+"""Every way in which Stenobox refuses or fails, in one tree.
+
+    StenoboxError
+    ├── SettingsError           the settings file or environment is wrong; the process does not start
+    ├── BadInput                the caller can fix the request
+    │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
+    │   ├── QuotaExceeded
+    │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
+    │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
+    ├── AccessError             who is calling
+    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
+    ├── Unavailable             true now, perhaps not later
+    │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
+    ├── ServerRefused           what `stenobox push` was told by a box
+    ├── DataError               the data folder cannot be used; the process does not start
+    │   ├── DataInUse
+    ├── AddressUnusable         the address to listen on is taken or not ours; the process does not start
+    ├── ModelError              a model that is not what its manifest says
+    ├── AudioError              the recording cannot be decoded
+    │   ├── UndecodableAudio, AudioTooLong, DecoderLimit
+    ├── EngineFailed, DecoderFailed  a part of the box failed on a recording
+    ├── JobCancelled, LeaseLost control flow of the queue; never shown to a caller
+    └── InternalError           ours; the log has the request id
+
+An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for
+people that says what to do; the template's fields are keyword arguments. One place renders them:
+`web/problems.py` as RFC 9457 `application/problem+json`, `cli` as one line on stderr. Messages never hold
+secrets; file names appear only in answers to the person who sent them, so nothing here is logged with its
+fields, only by `code`.
+"""
+
+from __future__ import annotations
+
+from stenobox.errors.access import (
+    AccessError,
+    CrossSite,
+    Forbidden,
+    NotSignedIn,
+    RateLimited,
+    SetupLinkInvalid,
+    SetupRequired,
+    WrongCredentials,
+)
+from stenobox.errors.box import (
+    AddressUnusable,
+    DaemonUnreachable,
+    DataError,
+    DataInUse,
+    DiskFull,
+    InternalError,
+    ModelError,
+    NoModel,
+    ServerRefused,
+    ServerUnreachable,
+    SettingsError,
+    ShuttingDown,
+    TooBusy,
+    Unavailable,
+    UploadTaken,
+)
+from stenobox.errors.root import (
+    StenoboxError,
+)
+from stenobox.errors.sent import (
+    BadInput,
+    ChunkConflict,
+    ChunkCorrupt,
+    ChunkOutOfRange,
+    ChunkTooLarge,
+    EmptyChunk,
+    EmptyFile,
+    FileTooLarge,
+    HashMismatch,
+    InvalidRequest,
+    NotAudio,
+    QuotaExceeded,
+    UnknownLanguage,
+    UnknownModel,
+    UnsupportedTus,
+    UploadIncomplete,
+    WrongOffset,
+)
+from stenobox.errors.things import (
+    AudioRemoved,
+    ChangedMeanwhile,
+    LastAdmin,
+    NameTaken,
+    NotFound,
+    StateConflict,
+)
+from stenobox.errors.work import (
+    AttemptLost,
+    AudioError,
+    AudioTooLong,
+    DecoderFailed,
+    DecoderLimit,
+    EngineFailed,
+    JobCancelled,
+    LeaseLost,
+    UndecodableAudio,
+)
+
+__all__ = [
+    "AccessError",
+    "AddressUnusable",
+    "AttemptLost",
+    "AudioError",
+    "AudioRemoved",
+    "AudioTooLong",
+    "BadInput",
+    "ChangedMeanwhile",
+    "ChunkConflict",
+    "ChunkCorrupt",
+    "ChunkOutOfRange",
+    "ChunkTooLarge",
+    "CrossSite",
+    "DaemonUnreachable",
+    "DataError",
+    "DataInUse",
+    "DecoderFailed",
+    "DecoderLimit",
+    "DiskFull",
+    "EmptyChunk",
+    "EmptyFile",
+    "EngineFailed",
+    "FileTooLarge",
+    "Forbidden",
+    "HashMismatch",
+    "InternalError",
+    "InvalidRequest",
+    "JobCancelled",
+    "LastAdmin",
+    "LeaseLost",
+    "ModelError",
+    "NameTaken",
+    "NoModel",
+    "NotAudio",
+    "NotFound",
+    "NotSignedIn",
+    "QuotaExceeded",
+    "RateLimited",
+    "ServerRefused",
+    "ServerUnreachable",
+    "SettingsError",
+    "SetupLinkInvalid",
+    "SetupRequired",
+    "ShuttingDown",
+    "StateConflict",
+    "StenoboxError",
+    "TooBusy",
+    "Unavailable",
+    "UndecodableAudio",
+    "UnknownLanguage",
+    "UnknownModel",
+    "UnsupportedTus",
+    "UploadIncomplete",
+    "UploadTaken",
+    "WrongCredentials",
+    "WrongOffset",
+]

@@ -1,0 +1,45 @@
+"""Who is calling."""
+
+from __future__ import annotations
+
+from stenobox.errors.root import StenoboxError
+
+
+class AccessError(StenoboxError):
+    code, status, title = "access_denied", 403, "Access denied"
+    message = "Access denied."
+
+
+class NotSignedIn(AccessError):
+    code, status, title = "not_signed_in", 401, "Sign in first"
+    message = "Sign in, or send an API key as 'Authorization: Bearer KEY'."
+
+
+class WrongCredentials(AccessError):
+    code, status, title = "wrong_credentials", 401, "Name or password is wrong"
+    message = "The name or the password is wrong."
+
+
+class Forbidden(AccessError):
+    code, title = "forbidden", "Not allowed"
+    message = "Your account ({role}) may not do this."
+
+
+class CrossSite(AccessError):
+    code, title = "cross_site", "The request comes from another site"
+    message = "The request was made by a page of another site, so it was refused."
+
+
+class SetupRequired(AccessError):
+    code, title = "setup_required", "The box is not set up yet"
+    message = "No account exists yet. Open the set-up link that the box printed at its start."
+
+
+class SetupLinkInvalid(AccessError):
+    code, title = "setup_link_invalid", "The set-up link does not work"
+    message = "The set-up link was used or has expired. Restart the box to get a new one."
+
+
+class RateLimited(AccessError):
+    code, status, title = "rate_limited", 429, "Too many attempts"
+    message = "Too many attempts. Try again in {retry_after} seconds."

@@ -1,0 +1,16 @@
+"""What each route takes and answers, for the OpenAPI document. A test holds it to the table of routes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stenobox.web.described import Operation
+from stenobox.web.operations import access, jobs, library, machine, sending, tus
+
+__all__ = ["OPERATIONS"]
+
+OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
+    key: operation
+    for area in (machine, access, sending, tus, jobs, library)
+    for key, operation in area.OPERATIONS.items()
+}
