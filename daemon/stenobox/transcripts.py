@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import astuple
 
 import msgspec
 
 from stenobox.db import Database, Transaction
 from stenobox.errors import NotFound, StateConflict
-from stenobox.types import Identity, JobState, Provenance, Segment, Transcript
+from stenobox.types import Identity, JobState, Provenance, Segment, Transcript, Word
 
 # Refused by a trigger unless the job is done already.
 INSERT = """
@@ -19,8 +20,9 @@ VALUES (?, ?, ?, ?, ?, ?)
 
 INSERT_SEGMENT = """
 INSERT INTO segments
-    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel,
+     words, seek, tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
@@ -31,7 +33,8 @@ WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """
 
 GET_SEGMENTS = """
-SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel
+SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel,
+       words, seek, tokens
 FROM segments WHERE job_id = ? ORDER BY id
 """
 
@@ -50,24 +53,33 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
             transcript.created_at,
         ),
     )
-    await tx.execute_many(
-        INSERT_SEGMENT,
-        [
-            (
-                transcript.job_id,
-                segment.id,
-                segment.start,
-                segment.end,
-                segment.text,
-                segment.avg_logprob,
-                segment.no_speech_prob,
-                segment.compression_ratio,
-                segment.temperature,
-                segment.channel,
-            )
-            for segment in transcript.segments
-        ],
-    )
+    # In a thread: the words of ten hours are some 100,000.
+    await tx.execute_many(INSERT_SEGMENT, await asyncio.to_thread(_rows, transcript))
+
+
+def _rows(transcript: Transcript) -> list[tuple[object, ...]]:
+    return [
+        (
+            transcript.job_id,
+            segment.id,
+            segment.start,
+            segment.end,
+            segment.text,
+            segment.avg_logprob,
+            segment.no_speech_prob,
+            segment.compression_ratio,
+            segment.temperature,
+            segment.channel,
+            None if segment.words is None else _json([astuple(word) for word in segment.words]),
+            segment.seek,
+            _json(segment.tokens),
+        )
+        for segment in transcript.segments
+    ]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class Transcripts:
@@ -102,7 +114,15 @@ def _transcript(job_id: str, row: sqlite3.Row, segments: list[sqlite3.Row]) -> T
         language=row["language"],
         duration=row["duration"],
         text=row["text"],
-        segments=tuple(Segment(**dict(segment)) for segment in segments),
+        segments=tuple(map(_segment, segments)),
         provenance=msgspec.json.decode(row["provenance"], type=Provenance),
         created_at=row["created_at"],
     )
+
+
+def _segment(row: sqlite3.Row) -> Segment:
+    values = dict(row)
+    words = values["words"]
+    values["words"] = None if words is None else tuple(Word(*word) for word in msgspec.json.decode(words))
+    values["tokens"] = msgspec.json.decode(values["tokens"], type=tuple[int, ...])
+    return Segment(**values)
