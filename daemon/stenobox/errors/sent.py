@@ -15,6 +15,13 @@ class InvalidRequest(BadInput):
     message = "{problem}"
 
 
+class InvalidField(BadInput):
+    """`param` is the field's name, for callers who are told it apart."""
+
+    code, title = "invalid_field", "A field cannot be used"
+    message = "{problem} (field {param})"
+
+
 class UnknownModel(BadInput):
     code, title = "unknown_model", "No such model on this box"
     message = "There is no model {model!r} here. Installed: {installed}."

@@ -23,6 +23,7 @@ def engine_options(options: JobOptions) -> TranscribeOptions:
             initial_prompt=options.prompt,
             hotwords=options.hotwords,
             word_timestamps=options.words,
+            join_blanks=False,
             temperature=(options.temperature,) if options.temperature > 0 else TEMPERATURES,
             mode="batched" if options.mode == "batched" else "sequential",
             vad_parameters=_vad(options),
