@@ -8,6 +8,7 @@ from harness.application import Box, Person
 from harness.daemon import ADMIN, PASSWORD
 from harness.refusals import code_of
 from stenobox.access import AttemptLimiter
+from stenobox.types import Role
 from stenobox.web.keys import LOGIN_LIMIT, SETUP
 
 
@@ -123,3 +124,32 @@ def test_the_limits_of_guessing_are_strict_by_default() -> None:
     limiter = AttemptLimiter()
     assert limiter._burst <= 10
     assert limiter._interval >= 10
+
+
+async def test_a_common_password_is_refused_wherever_one_is_set(box: Box) -> None:
+    """OWASP ASVS 2.1.7: at the set-up, for a new account, at a change, and at a reset."""
+    token = box.app[SETUP].issue()
+    set_up = {"token": token, "name": ADMIN, "password": "iloveyou"}
+    refused = [await box.nobody.post("/api/setup", json=set_up)]
+    anna = await box.set_up()
+    await box.add("bob", Role.USER)
+    browser = await box.by_session(ADMIN)
+    refused += [
+        await anna.post("/api/users", json={"name": "carla", "password": "stenobox1"}),
+        await anna.post("/api/users/bob/password", json={"password": "Passw0rd!"}),
+        await browser.post("/api/auth/password", json={"old": PASSWORD, "new": "anna1234"}),
+    ]
+    for answer in refused:
+        assert (answer.status, code_of(await answer.json())) == (400, "weak_password")
+    await box.by_session("bob")
+    await box.by_session(ADMIN)
+
+
+async def test_a_password_of_any_script_is_taken_and_none_is_cut(box: Box, anna: Person) -> None:
+    """OWASP ASVS 2.1.2, 2.1.3, 2.1.4 and 2.1.9."""
+    for number, password in enumerate(("надежный пароль", "🐙 ∑ tentacle", "7 kettles sing in Ulm. " * 5)):
+        name = f"user{number}"
+        assert (await anna.post("/api/users", json={"name": name, "password": password})).status == 201
+        await box.by_session(name, password)
+        cut = {"name": name, "password": password[:-1]}
+        assert (await box.nobody.post("/api/auth/login", json=cut)).status == 401

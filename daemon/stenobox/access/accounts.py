@@ -30,14 +30,17 @@ class Accounts:
         self._on_ended = on_ended
 
     async def add_user(self, name: str, role: Role, password: str) -> User:
-        """Raises InvalidRequest, NameTaken."""
+        """Raises InvalidRequest, WeakPassword, NameTaken."""
         return await self._users.add(name, role, password)
 
     async def list_users(self) -> list[User]:
         return await self._users.list()
 
     async def set_password(self, name: str, password: str) -> None:
-        """Set a new password and end all sessions of the user. Raises NotFound, InvalidRequest."""
+        """Set a new password and end all sessions of the user.
+
+        Raises NotFound, InvalidRequest, WeakPassword.
+        """
         user = await self._users.find(name)
         await self._users.set_password(user.id, password)
         await self._sessions.revoke_all(user.id)

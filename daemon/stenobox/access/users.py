@@ -77,13 +77,13 @@ class Users:
         return user_of(row)
 
     async def add(self, name: str, role: Role, password: str, *, only_as_first: bool = False) -> User:
-        """Make an account. Raises InvalidRequest (name, password), NameTaken.
+        """Make an account. Raises InvalidRequest (name, password), WeakPassword, NameTaken.
 
         With `only_as_first` any account that exists already is NameTaken too: two people who follow the
         set-up link at the same moment cannot both become the first administrator.
         """
         check_name(name)
-        encoded = await self._passwords.hash(password)
+        encoded = await self._passwords.hash(password, about=(name,))
         async with self._db.write() as tx:
             if only_as_first and await count(tx):
                 raise NameTaken
@@ -105,7 +105,7 @@ class Users:
         if row is None or encoded is None or not matches or row["disabled"]:
             raise WrongCredentials
         if self._passwords.outdated(encoded):
-            await self.set_password(row["id"], password)
+            await self._store_hash(row["id"], await self._passwords.encode(password))
         return user_of(row)
 
     async def check_password(self, user_id: int, password: str) -> None:
@@ -116,8 +116,11 @@ class Users:
             raise WrongCredentials
 
     async def set_password(self, user_id: int, password: str) -> None:
-        """Raises InvalidRequest (length), NotFound."""
-        encoded = await self._passwords.hash(password)
+        """Raises InvalidRequest (length), WeakPassword, NotFound."""
+        user = await self.get(user_id)
+        await self._store_hash(user_id, await self._passwords.hash(password, about=(user.name,)))
+
+    async def _store_hash(self, user_id: int, encoded: str) -> None:
         async with self._db.write() as tx:
             if not await tx.execute(SET_HASH, (encoded, user_id)):
                 raise NotFound(what="user")

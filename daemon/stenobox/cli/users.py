@@ -56,7 +56,7 @@ def read_password(from_stdin: bool) -> str:
     """The first line of stdin, or what a person types twice. Raises InvalidRequest."""
     import getpass  # noqa: PLC0415
 
-    from stenobox.access.passwords import check_length  # noqa: PLC0415
+    from stenobox.access.passphrases import check_length  # noqa: PLC0415
     from stenobox.errors import InvalidRequest  # noqa: PLC0415
 
     if from_stdin:

@@ -3,7 +3,7 @@
     StenoboxError
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
-    │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
+    │   ├── InvalidRequest, WeakPassword, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
     │   ├── QuotaExceeded
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
@@ -79,6 +79,7 @@ from stenobox.errors.sent import (
     UnknownModel,
     UnsupportedTus,
     UploadIncomplete,
+    WeakPassword,
     WrongOffset,
 )
 from stenobox.errors.things import (
@@ -156,6 +157,7 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "WeakPassword",
     "WrongCredentials",
     "WrongOffset",
 ]

@@ -23,7 +23,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Make the first administrator, with the one-time link's token",
         {201: Answer("Made and signed in.", a.Account)},
         body=Body(kind=s.Setup),
-        refusals=(e.SetupLinkInvalid, e.RateLimited, e.NameTaken),
+        refusals=(e.SetupLinkInvalid, e.RateLimited, e.NameTaken, e.WeakPassword),
     ),
     ("POST", "/api/auth/login"): Operation(
         "access",
@@ -41,7 +41,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Change one's password; other sessions end",
         {204: shared.NOTHING},
         body=Body(kind=s.PasswordChange),
-        refusals=(*_PASSWORDS, e.Forbidden),
+        refusals=(*_PASSWORDS, e.Forbidden, e.WeakPassword),
     ),
     ("GET", "/api/keys"): Operation(
         "access",
@@ -64,10 +64,14 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Make an account",
         {201: Answer("The account.", a.User)},
         body=Body(kind=s.NewUser),
-        refusals=(e.NameTaken,),
+        refusals=(e.NameTaken, e.WeakPassword),
     ),
     ("POST", "/api/users/{name}/password"): Operation(
-        "access", "Give an account a new password", {204: shared.NOTHING}, body=Body(kind=s.PasswordReset)
+        "access",
+        "Give an account a new password",
+        {204: shared.NOTHING},
+        body=Body(kind=s.PasswordReset),
+        refusals=(e.WeakPassword,),
     ),
     ("PATCH", "/api/users/{name}"): Operation(
         "access",
