@@ -9,7 +9,7 @@ from typing import Any
 from harness.application import Box, Person, settings_for
 from harness.daemon import ADMIN
 from harness.refusals import address, refusal
-from stenobox.types import Role
+from stenobox.types import Role, Scope
 from stenobox.web.routes import ROUTES
 from stenobox.web.rules import Who
 from storing import wave_bytes
@@ -66,7 +66,11 @@ async def test_a_viewer_changes_nothing_but_their_own_password_and_keys(box: Box
             assert answer.status == 403, route
             assert await refusal(answer) in ("forbidden", None)
     own = {(r.method, r.path) for r in GUARDED if r.who is Who.SIGNED_IN and r.method != "GET"}
-    assert own == {("POST", "/api/auth/password"), ("POST", "/api/keys"), ("DELETE", "/api/keys/{id}")}
+    assert own == {("POST", "/api/keys"), ("DELETE", "/api/keys/{id}")}
+    assert {r.path.rpartition("/{")[0] or r.path for r in GUARDED if r.who is Who.PERSON} == {
+        "/api/auth/password", "/api/auth/sessions", "/api/auth/totp", "/api/auth/totp/confirm",
+        "/api/auth/totp/recovery", "/api/auth/totp/remove",
+    }  # fmt: skip
 
 
 async def test_a_user_reaches_no_route_of_administrators(box: Box, anna: Person) -> None:
@@ -78,9 +82,12 @@ async def test_a_user_reaches_no_route_of_administrators(box: Box, anna: Person)
 
 async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Person) -> None:
     bob = await box.add("bob", Role.USER)
-    carla = await box.add("carla", Role.USER)
+    script = await box.add("carla", Role.USER)
+    stranger = await box.by_session("carla")
     job = await (await bob.upload(TALK)).json()
-    key = (await (await bob.get("/api/keys")).json())["keys"][0]
+    person = await box.by_session("bob")
+    key = (await (await person.get("/api/keys")).json())["keys"][0]
+    session = (await (await person.get("/api/auth/sessions")).json())["sessions"][0]
     upload = await (await bob.post("/api/uploads/init", json={"filename": "a.wav", "size": 9})).json()
     tus = {"Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "DELETE", "Upload-Offset": "0"}
     begun = await bob.post("/api/tus", headers=tus | {"Upload-Length": "9"})
@@ -88,6 +95,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         "/api/jobs": job["id"],
         "/api/recordings": job["recording_id"],
         "/api/keys": str(key["id"]),
+        "/api/auth/sessions": str(session["id"]),
         "/api/uploads": upload["id"],
         "/api/tus": begun.headers["Location"].rpartition("/")[2],
     }
@@ -102,6 +110,8 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
             body = {"json": {"title": "mine now"}}
         if route.path.startswith("/api/tus"):
             body = {"headers": tus | {"Content-Type": "application/offset+octet-stream"}}
+        # What keys may not do, a person tries.
+        carla = stranger if route.scope in (None, Scope.ADMIN) else script
         theirs = await carla.call(route.method, address(route, id=ids[prefix]), **body)
         missing = await carla.call(route.method, address(route, id="1" * 15), **body)
         assert theirs.status == missing.status == 404, route
@@ -110,8 +120,8 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
     # Every route that names a thing was walked; one for a new kind of thing has to be added to `ids`.
     assert walked == sum("{id}" in route.path for route in GUARDED) > 5
     assert (await bob.get(f"/api/jobs/{job['id']}")).status == 200
-    assert (await (await carla.get("/api/jobs")).json())["jobs"] == []
-    assert (await (await carla.get("/api/recordings")).json())["recordings"] == []
+    assert (await (await script.get("/api/jobs")).json())["jobs"] == []
+    assert (await (await script.get("/api/recordings")).json())["recordings"] == []
 
 
 async def test_the_trash_of_somebody_else_does_not_exist_either(box: Box, anna: Person) -> None:

@@ -37,7 +37,19 @@ SET_HASH = "UPDATE users SET password_hash = ? WHERE id = ?"
 # Nobody is left to let others in when the last administrator goes.
 OTHER_ADMINS = "SELECT COUNT(*) AS n FROM users WHERE role = 'admin' AND disabled = 0 AND id <> ?"
 
-DISABLE = "UPDATE users SET disabled = 1 WHERE id = ?"
+SET_ROLE = "UPDATE users SET role = ? WHERE id = ?"
+
+SET_DISABLED = "UPDATE users SET disabled = ? WHERE id = ?"
+
+# Not only shut out while the account is disabled: what ended must not open again when it is enabled.
+END_KEYS = "UPDATE api_keys SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL"
+
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = ?"
+
+# Or they would be an administrator's again should their user ever become one.
+TAKE_ADMIN_FROM_KEYS = """
+UPDATE api_keys SET scopes = trim(replace(' ' || scopes || ' ', ' admin ', ' ')) WHERE user_id = ?
+"""
 
 HAS_RECORDINGS = "SELECT 1 FROM recordings WHERE owner_id = ? LIMIT 1"
 
@@ -128,20 +140,41 @@ class Users:
     async def remove(self, user_id: int) -> bool:
         """Delete the account, or only disable it while recordings belong to it. True when it was deleted.
 
-        Keys and sessions of a disabled account no longer open anything. Raises NotFound, LastAdmin.
+        Keys and sessions end with it. Raises NotFound, LastAdmin.
         """
         async with self._db.write() as tx:
-            row = await tx.fetch_one(BY_ID, (user_id,))
-            if row is None:
-                raise NotFound(what="user")
-            others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
-            if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
-                raise LastAdmin
+            await _keep_an_admin(tx, user_id)
             if await tx.fetch_one(HAS_RECORDINGS, (user_id,)) is None:
                 await tx.execute(DELETE, (user_id,))
                 return True
-            await tx.execute(DISABLE, (user_id,))
+            await self._disable(tx, user_id)
             return False
+
+    async def change(self, user_id: int, role: Role | None = None, disabled: bool | None = None) -> User:
+        """Another role, or no access for a while; None leaves it as it is. Both happen, or neither.
+
+        Disabling ends keys and sessions for good. Raises NotFound, LastAdmin.
+        """
+        async with self._db.write() as tx:
+            if disabled or role not in (None, Role.ADMIN):
+                await _keep_an_admin(tx, user_id)
+            if role is not None:
+                await tx.execute(SET_ROLE, (str(role), user_id))
+                if role is not Role.ADMIN:
+                    await tx.execute(TAKE_ADMIN_FROM_KEYS, (user_id,))
+            if disabled:
+                await self._disable(tx, user_id)
+            elif disabled is not None:
+                await tx.execute(SET_DISABLED, (0, user_id))
+            row = await tx.fetch_one(BY_ID, (user_id,))
+        if row is None:
+            raise NotFound(what="user")
+        return user_of(row)
+
+    async def _disable(self, tx: Transaction, user_id: int) -> None:
+        await tx.execute(SET_DISABLED, (1, user_id))
+        await tx.execute(END_KEYS, (self._clock(), user_id))
+        await tx.execute(END_SESSIONS, (user_id,))
 
 
 def check_name(name: str) -> None:
@@ -149,6 +182,16 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         problem = "A name has 1 to 64 letters, digits or any of . _ @ -, and starts with a letter or a digit."
         raise InvalidRequest(problem=problem)
+
+
+async def _keep_an_admin(tx: Transaction, user_id: int) -> None:
+    """Raises LastAdmin if nobody else could let others in; NotFound."""
+    row = await tx.fetch_one(BY_ID, (user_id,))
+    if row is None:
+        raise NotFound(what="user")
+    others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
+    if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
+        raise LastAdmin
 
 
 async def count(reader: Reader | Transaction) -> int:

@@ -8,8 +8,10 @@
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
-    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
+    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
+    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
+    │                           SecondFactorState
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -36,10 +38,14 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    NotByKey,
     NotSignedIn,
     RateLimited,
+    ScopeMissing,
     SetupLinkInvalid,
     SetupRequired,
+    TotpRequired,
+    WrongCode,
     WrongCredentials,
 )
 from stenobox.errors.box import (
@@ -88,6 +94,7 @@ from stenobox.errors.things import (
     LastAdmin,
     NameTaken,
     NotFound,
+    SecondFactorState,
     StateConflict,
 )
 from stenobox.errors.work import (
@@ -137,10 +144,13 @@ __all__ = [
     "NameTaken",
     "NoModel",
     "NotAudio",
+    "NotByKey",
     "NotFound",
     "NotSignedIn",
     "QuotaExceeded",
     "RateLimited",
+    "ScopeMissing",
+    "SecondFactorState",
     "ServerRefused",
     "ServerUnreachable",
     "SettingsError",
@@ -150,6 +160,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TotpRequired",
     "Unavailable",
     "UndecodableAudio",
     "UnknownLanguage",
@@ -158,6 +169,7 @@ __all__ = [
     "UploadIncomplete",
     "UploadTaken",
     "WeakPassword",
+    "WrongCode",
     "WrongCredentials",
     "WrongOffset",
 ]

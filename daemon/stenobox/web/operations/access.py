@@ -30,7 +30,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Sign in; the session travels as a cookie",
         {200: Answer("Signed in.", a.Account)},
         body=Body(kind=s.Login),
-        refusals=_PASSWORDS,
+        refusals=(*_PASSWORDS, e.TotpRequired, e.WrongCode),
     ),
     ("POST", "/api/auth/logout"): Operation("access", "Sign out", {204: shared.NOTHING}),
     ("GET", "/api/auth/me"): Operation(
@@ -41,7 +41,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Change one's password; other sessions end",
         {204: shared.NOTHING},
         body=Body(kind=s.PasswordChange),
-        refusals=(*_PASSWORDS, e.Forbidden, e.WeakPassword),
+        refusals=(*_PASSWORDS, e.WeakPassword),
     ),
     ("GET", "/api/keys"): Operation(
         "access",
@@ -75,9 +75,10 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ),
     ("PATCH", "/api/users/{name}"): Operation(
         "access",
-        "Change how much an account may keep",
+        "Change what an account may do, whether it may do anything, and how much it may keep",
         {200: Answer("The account.", a.User)},
-        body=Body(kind=s.QuotaChange),
+        body=Body(kind=s.UserChange),
+        refusals=(e.LastAdmin,),
     ),
     ("DELETE", "/api/users/{name}"): Operation(
         "access",
