@@ -3,13 +3,15 @@
     StenoboxError
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
-    │   ├── InvalidRequest, InvalidField, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
-    │   ├── QuotaExceeded
+    │   ├── InvalidRequest, InvalidField, WeakPassword, UnknownModel, UnknownLanguage, NotAudio, EmptyFile,
+    │   ├── FileTooLarge, QuotaExceeded
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
-    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
+    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
+    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
+    │                           SecondFactorState
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -37,10 +39,14 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    NotByKey,
     NotSignedIn,
     RateLimited,
+    ScopeMissing,
     SetupLinkInvalid,
     SetupRequired,
+    TotpRequired,
+    WrongCode,
     WrongCredentials,
 )
 from stenobox.errors.box import (
@@ -81,6 +87,7 @@ from stenobox.errors.sent import (
     UnknownModel,
     UnsupportedTus,
     UploadIncomplete,
+    WeakPassword,
     WrongOffset,
 )
 from stenobox.errors.things import (
@@ -89,6 +96,7 @@ from stenobox.errors.things import (
     LastAdmin,
     NameTaken,
     NotFound,
+    SecondFactorState,
     StateConflict,
 )
 from stenobox.errors.work import (
@@ -141,10 +149,13 @@ __all__ = [
     "NameTaken",
     "NoModel",
     "NotAudio",
+    "NotByKey",
     "NotFound",
     "NotSignedIn",
     "QuotaExceeded",
     "RateLimited",
+    "ScopeMissing",
+    "SecondFactorState",
     "ServerRefused",
     "ServerUnreachable",
     "SettingsError",
@@ -154,6 +165,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TotpRequired",
     "Unavailable",
     "UndecodableAudio",
     "UnknownLanguage",
@@ -161,6 +173,8 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "WeakPassword",
+    "WrongCode",
     "WrongCredentials",
     "WrongOffset",
 ]

@@ -22,6 +22,11 @@ class InvalidField(BadInput):
     message = "{problem} (field {param})"
 
 
+class WeakPassword(BadInput):
+    code, title = "weak_password", "The password is easy to guess"
+    message = "This password would soon be guessed. {why} Take a longer one: a few unrelated words will do."
+
+
 class UnknownModel(BadInput):
     code, title = "unknown_model", "No such model on this box"
     message = "There is no model {model!r} here. Installed: {installed}."
