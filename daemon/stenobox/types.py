@@ -171,6 +171,8 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
+    """`version` 1 is what the model heard; later ones are corrections of it."""
+
     job_id: str
     language: str
     duration: float
@@ -178,6 +180,7 @@ class Transcript:
     segments: tuple[Segment, ...]
     provenance: Provenance
     created_at: float
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

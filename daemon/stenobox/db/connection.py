@@ -36,6 +36,10 @@ JOURNAL_LIMIT_BYTES = 64 * 2**20
 PRAGMAS_OF_ALL = (f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}", "PRAGMA trusted_schema = OFF")
 
 PRAGMAS_OF_WRITER = (
+    # The triggers of the search write to FTS5, which not every SQLite (3.40 for one) counts among the tables
+    # that a schema may use without being trusted. This connection alone runs triggers; the one function of
+    # ours that a schema could name is `casefold`, and extensions cannot be loaded.
+    "PRAGMA trusted_schema = ON",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",

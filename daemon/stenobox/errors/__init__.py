@@ -4,12 +4,12 @@
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
     │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
-    │   ├── QuotaExceeded
+    │   ├── QuotaExceeded, BadQuery
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin, TooManyVersions
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -64,6 +64,7 @@ from stenobox.errors.root import (
 )
 from stenobox.errors.sent import (
     BadInput,
+    BadQuery,
     ChunkConflict,
     ChunkCorrupt,
     ChunkOutOfRange,
@@ -88,6 +89,7 @@ from stenobox.errors.things import (
     NameTaken,
     NotFound,
     StateConflict,
+    TooManyVersions,
 )
 from stenobox.errors.work import (
     AttemptLost,
@@ -109,6 +111,7 @@ __all__ = [
     "AudioRemoved",
     "AudioTooLong",
     "BadInput",
+    "BadQuery",
     "ChangedMeanwhile",
     "ChunkConflict",
     "ChunkCorrupt",
@@ -149,6 +152,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TooManyVersions",
     "Unavailable",
     "UndecodableAudio",
     "UnknownLanguage",

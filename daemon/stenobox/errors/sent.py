@@ -15,6 +15,11 @@ class InvalidRequest(BadInput):
     message = "{problem}"
 
 
+class BadQuery(BadInput):
+    code, title = "bad_query", "The search cannot be read"
+    message = "{problem}"
+
+
 class UnknownModel(BadInput):
     code, title = "unknown_model", "No such model on this box"
     message = "There is no model {model!r} here. Installed: {installed}."
