@@ -62,6 +62,16 @@ class Versions:
             rows = await reader.fetch_all(LIST, (job_id,))
         return [Version(1, None, first["created_at"]), *(Version(**dict(row)) for row in rows)]
 
+    async def current(self, job_id: str, identity: Identity, *, expected: int | None = None) -> int:
+        """The number of the current version. Raises NotFound, StateConflict; ChangedMeanwhile when it is not
+        the one that is expected.
+        """
+        async with self._db.read() as reader:
+            number = int((await visible(reader, job_id, identity))["version"])
+        if expected is not None and expected != number:
+            raise ChangedMeanwhile
+        return number
+
     async def get(self, job_id: str, number: int, identity: Identity) -> tuple[Version, Transcript]:
         """One version. Raises NotFound also when there is none of that number, StateConflict."""
         transcript = await self._transcripts.get(job_id, identity, version=number)

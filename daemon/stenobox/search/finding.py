@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,8 +105,8 @@ class Wish:
     """
 
     text: str
-    since: float = 0.0
-    until: float = 1e12
+    since: float = -math.inf
+    until: float = math.inf
     language: str | None = None
     owner: str | None = None
     tag: str | None = None
@@ -200,7 +201,9 @@ class Finder:
         match = f"{asked.match} AND scope : ({' AND '.join(scope)})" if scope else asked.match
         ages = {"since": wish.since, "until": wish.until}
         # Numbers grow with time, unless the clock was set back: so this is no more than a bound.
-        bounds = await reader.fetch_one(AGES, ages) if wish.since > 0 or wish.until < 1e12 else None
+        bounds = (
+            await reader.fetch_one(AGES, ages) if wish.since > -math.inf or wish.until < math.inf else None
+        )
         top = await reader.fetch_one(NEWEST)
         high = top["id"] if top else 0
         low = 0
