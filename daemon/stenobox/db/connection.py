@@ -48,7 +48,14 @@ PRAGMAS_OF_WRITER = (
     "PRAGMA secure_delete = ON",
 )
 
-PRAGMAS_OF_READER = ("PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
+READER_CACHE_KIB = 16_000
+"""Of each reader, as far as it is used: a search reads some thousand pages of its index."""
+
+PRAGMAS_OF_READER = (
+    "PRAGMA query_only = ON",
+    "PRAGMA wal_autocheckpoint = 0",
+    f"PRAGMA cache_size = -{READER_CACHE_KIB}",
+)
 
 # SQLite reports a full disk as FULL, but as an I/O error when the room is missing for its shared-memory file.
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})

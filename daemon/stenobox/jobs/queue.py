@@ -101,12 +101,13 @@ class Jobs:
         """
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
-        statement = sql.LIST_ALL if identity.is_admin else sql.LIST_OWN
+        statement = sql.listing(
+            own=not identity.is_admin, state=state is not None, tag=tag is not None, trashed=trashed
+        )
         values = {
             "owner_id": identity.user.id,
             "state": state.value if state else None,
             "before": before(cursor),
-            "trashed": trashed,
             "tag": tag,
             "limit": limit + 1,
         }

@@ -80,6 +80,9 @@ CREATE TABLE glossaries (
 INDEXES = (
     "CREATE INDEX search_docs_of_recording ON search_docs (recording_id)",
     "CREATE INDEX search_docs_by_age ON search_docs (created_at)",
+    # For lists of jobs in one state, whoever's they are.
+    "CREATE INDEX jobs_of_state ON jobs (state, seq)",
+    "CREATE INDEX jobs_of_owner_in_state ON jobs (owner_id, state, seq)",
 )
 
 # A row for each transcript that may be found; the triggers and `search/index.py` say of which.
