@@ -1,7 +1,7 @@
 /**
  * Correcting a transcript in place: each line can be written in; an emptied line goes. Ctrl+S saves, Escape gives up.
  * What was not saved is kept as a draft while the person is signed in, also when they look at something else.
- * Events: `saved` (detail: Transcript), `closed`.
+ * Events: `taken` (a double click began it), `saved` (detail: Transcript), `closed`.
  */
 
 import { confirmDialog } from "../dialog.js";
@@ -96,7 +96,9 @@ export class Editor extends EventTarget {
   /** @param {MouseEvent} event */
   doubleClicked(event) {
     const line = /** @type {Element} */ (event.target).closest(".segment-text");
-    if (line instanceof HTMLElement && !this.open) this.begin(line);
+    if (!(line instanceof HTMLElement) || this.open || !this.may) return;
+    this.begin(line);
+    this.dispatchEvent(new CustomEvent("taken"));
   }
 
   get dirty() {

@@ -127,6 +127,8 @@ class JobPage {
     this.versions = new VersionsPanel(app, job.id);
     this.tools = new TranscriptTools(app, this.transcript, job.id, [this.editor.button, this.versions.button]);
     this.editor.addEventListener("saved", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
+    // The first of the two clicks began to play.
+    this.editor.addEventListener("taken", () => this.player.audio.pause());
     this.editor.addEventListener("closed", () => this.corrected());
     this.versions.addEventListener("restored", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
     this.transcript.addEventListener("play", (event) => this.player.playFrom(/** @type {CustomEvent} */ (event).detail));

@@ -27,7 +27,7 @@ export function searchView(app, query) {
     onchange: () => send(),
   });
   const from = field({ label: "Sent from", name: "from", type: "date", onchange: () => send() });
-  const to = field({ label: "until", name: "to", type: "date", onchange: () => send() });
+  const to = field({ label: "Sent until", name: "to", type: "date", onchange: () => send() });
   const state = el("p", { class: "search-state", role: "status" });
   const problem = el("p", { class: "notice notice-bad", role: "alert", hidden: true });
   const list = el("ol", { class: "hits" });
