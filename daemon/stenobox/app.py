@@ -48,7 +48,7 @@ from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
 from stenobox.web.headers import add_security_headers
-from stenobox.web.middleware import gate, mark_started, observe, render_problems
+from stenobox.web.middleware import add_request_id, gate, mark_started, observe, render_problems
 from stenobox.web.openapi import document
 from stenobox.web.operations import OPERATIONS
 from stenobox.web.routes import ROUTES, add_routes
@@ -76,6 +76,7 @@ def build(settings: Settings) -> web.Application:
     """
     app = web.Application(middlewares=[observe, render_problems, gate], client_max_size=MAX_JSON_BYTES)
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(add_request_id)
     app.on_response_prepare.append(mark_started)
     app.on_response_prepare.append(tus.mark)
     app.on_shutdown.append(_end_streams)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from stenobox.errors import InvalidRequest, UnknownLanguage
 from stenobox.models import ModelInfo, ModelStore
-from stenobox.types import JobOptions, Priority
+from stenobox.types import JobOptions, Priority, SpeechDetection
 from whisper_onnx.dims import LANGUAGE_CODES, LANGUAGES
 
 TASKS = ("transcribe", "translate")
@@ -20,11 +20,27 @@ MAX_PROMPT = 2_000
 MAX_TRACKS = 1_000
 
 
+_DETECTION = SpeechDetection()
+
+
+class Vad(msgspec.Struct, forbid_unknown_fields=True):
+    """What counts as speech; see `SpeechDetection`, whose defaults a missing value stands for."""
+
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = _DETECTION.threshold
+    min_silence_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = _DETECTION.min_silence_ms
+    padding_ms: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = _DETECTION.padding_ms
+
+
 class FurtherOptions(msgspec.Struct, forbid_unknown_fields=True):
     """What the field `options` holds, as a JSON object."""
 
     prompt: str | None = None
     track: Annotated[int, msgspec.Meta(ge=1, le=MAX_TRACKS)] | None = None
+    words: bool = False
+    hotwords: str | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    mode: Literal["sequential", "batched"] = "sequential"
+    vad: Vad | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,11 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
             prompt=further.prompt,
             track=further.track or 0,
             channels=channels,
+            words=further.words,
+            hotwords=further.hotwords or None,
+            temperature=further.temperature,
+            mode=further.mode,
+            vad=_vad(further),
         ),
         _priority(fields.get("priority") or Priority.NORMAL.name),
     )
@@ -85,9 +106,19 @@ def _further(text: str) -> FurtherOptions:
         further = msgspec.json.decode(text, type=FurtherOptions)
     except msgspec.DecodeError as error:
         raise InvalidRequest(problem=f"The field 'options' is a JSON object: {error}.") from error
-    if further.prompt is not None and len(further.prompt) > MAX_PROMPT:
-        raise InvalidRequest(problem=f"A prompt has at most {MAX_PROMPT} characters.")
+    for name in ("prompt", "hotwords"):
+        if len(getattr(further, name) or "") > MAX_PROMPT:
+            raise InvalidRequest(problem=f"The option {name!r} has at most {MAX_PROMPT} characters.")
     return further
+
+
+def _vad(further: FurtherOptions) -> SpeechDetection | None:
+    """Raises InvalidRequest where no speech is detected, so that it is not ignored."""
+    if further.vad is None:
+        return None
+    if further.mode != "batched":
+        raise InvalidRequest(problem="The option 'vad' needs the option 'mode' to be 'batched'.")
+    return SpeechDetection(further.vad.threshold, further.vad.min_silence_ms, further.vad.padding_ms)
 
 
 def _priority(name: str) -> Priority:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import astuple
 
 import msgspec
 
@@ -11,7 +12,7 @@ from stenobox.db import Database, Reader, Transaction
 from stenobox.editing.lines import Kept, corrected
 from stenobox.errors import NotFound, StateConflict
 from stenobox.search import index
-from stenobox.types import Identity, JobState, Provenance, Segment, Transcript
+from stenobox.types import Identity, JobState, Provenance, Segment, Transcript, Word
 
 # Refused by a trigger unless the job is done already.
 INSERT = """
@@ -21,8 +22,9 @@ VALUES (?, ?, ?, ?, ?, ?)
 
 INSERT_SEGMENT = """
 INSERT INTO segments
-    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (job_id, id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel,
+     words, seek, tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
@@ -34,7 +36,8 @@ WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """
 
 GET_SEGMENTS = """
-SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel
+SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, temperature, channel,
+       words, seek, tokens
 FROM segments WHERE job_id = ? ORDER BY id
 """
 
@@ -55,24 +58,8 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
             transcript.created_at,
         ),
     )
-    await tx.execute_many(
-        INSERT_SEGMENT,
-        [
-            (
-                transcript.job_id,
-                segment.id,
-                segment.start,
-                segment.end,
-                segment.text,
-                segment.avg_logprob,
-                segment.no_speech_prob,
-                segment.compression_ratio,
-                segment.temperature,
-                segment.channel,
-            )
-            for segment in transcript.segments
-        ],
-    )
+    # In a thread: the words of ten hours are some 100,000.
+    await tx.execute_many(INSERT_SEGMENT, await asyncio.to_thread(_rows, transcript))
     await index.add(tx, transcript.job_id)
 
 
@@ -87,6 +74,31 @@ async def visible(reader: Reader, job_id: str, identity: Identity) -> sqlite3.Ro
     if row["state"] != JobState.DONE:
         raise StateConflict(state=row["state"], action="read as a transcript")
     return row
+
+
+def _rows(transcript: Transcript) -> list[tuple[object, ...]]:
+    return [
+        (
+            transcript.job_id,
+            segment.id,
+            segment.start,
+            segment.end,
+            segment.text,
+            segment.avg_logprob,
+            segment.no_speech_prob,
+            segment.compression_ratio,
+            segment.temperature,
+            segment.channel,
+            None if segment.words is None else _json([astuple(word) for word in segment.words]),
+            segment.seek,
+            _json(segment.tokens),
+        )
+        for segment in transcript.segments
+    ]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class Transcripts:
@@ -125,7 +137,15 @@ def _transcript(job_id: str, row: sqlite3.Row, segments: list[sqlite3.Row]) -> T
         language=row["language"],
         duration=row["duration"],
         text=row["text"],
-        segments=tuple(Segment(**dict(segment)) for segment in segments),
+        segments=tuple(map(_segment, segments)),
         provenance=msgspec.json.decode(row["provenance"], type=Provenance),
         created_at=row["created_at"],
     )
+
+
+def _segment(row: sqlite3.Row) -> Segment:
+    values = dict(row)
+    words = values["words"]
+    values["words"] = None if words is None else tuple(Word(*word) for word in msgspec.json.decode(words))
+    values["tokens"] = msgspec.json.decode(values["tokens"], type=tuple[int, ...])
+    return Segment(**values)

@@ -87,9 +87,22 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechDetection:
+    """What counts as speech where a recording is cut at its pauses (`mode` "batched"). `threshold` is a
+    probability, the other two are milliseconds.
+    """
+
+    threshold: float = 0.5
+    min_silence_ms: int = 160
+    padding_ms: int = 400
+
+
+@dataclass(frozen=True, slots=True)
 class JobOptions:
     """What a sender may choose. `language` None means: detect it. `track` counts a film's tracks of sound
-    from 1; 0 is the main one. `channels`: "mix" them, or "split" them into a transcript of each.
+    from 1; 0 is the main one. `channels`: "mix" them, or "split" them into a transcript of each. `words`: the
+    lines get the times of their words. `temperature` 0 tries higher ones only where a window fails. `mode`,
+    `hotwords` and `vad` are the engine's; see `whisper_onnx.TranscribeOptions`.
     """
 
     model: str
@@ -98,6 +111,11 @@ class JobOptions:
     prompt: str | None = None
     track: int = 0
     channels: str = "mix"
+    words: bool = False
+    hotwords: str | None = None
+    temperature: float = 0.0
+    mode: str = "sequential"
+    vad: SpeechDetection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +157,20 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word with the punctuation next to it; times in seconds, `probability` as the model sees it."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A line of a transcript; `start` and `end` in seconds. `channel` counts from 0; None where they were
-    mixed.
+    mixed. `words` is None unless their times were asked for. `seek` is the first hundredth of a second of the
+    window that it was heard in, `tokens` are the model's, with its timestamps.
     """
 
     id: int
@@ -153,6 +182,9 @@ class Segment:
     compression_ratio: float
     temperature: float
     channel: int | None = None
+    words: tuple[Word, ...] | None = None
+    seek: int = 0
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,7 @@ class _Windows:
             prepended=self._options.prepend_punctuations,
             appended=self._options.append_punctuations,
             last_speech=0.0,
+            join_blanks=self._options.join_blanks,
         )
 
     def _placed(self, window: PackedWindow, segment: Segment) -> Segment:

@@ -100,6 +100,7 @@ def windows(
                 prepended=options.prepend_punctuations,
                 appended=options.append_punctuations,
                 last_speech=state.last_speech,
+                join_blanks=options.join_blanks,
             )
             heard = replace(heard, segments=segments)
             heard = _by_words(heard, state, options.hallucination_silence_threshold, content_frames)

@@ -48,6 +48,8 @@ class TranscribeOptions:
     word_timestamps: the segments get `words`, for one more pass of the decoder in each window; times of a
         translation's words are guesses
     prepend_punctuations, append_punctuations: marks that belong to the word after and before them
+    join_blanks: with `word_timestamps`, as openai-whisper does, a segment of blanks that the model heard in a
+        pause takes the word after it away from its own segment; False does not let it
     clip_timestamps: the parts to transcribe, as "start,end,start,end,..." in seconds or a tuple of these; the
         last end defaults to the recording's
     hallucination_silence_threshold: with `word_timestamps`, silence longer than this many seconds is skipped
@@ -88,6 +90,7 @@ class TranscribeOptions:
     word_timestamps: bool = False
     prepend_punctuations: str = PREPENDED
     append_punctuations: str = APPENDED
+    join_blanks: bool = True
     clip_timestamps: str | tuple[float, ...] = "0"
     hallucination_silence_threshold: float | None = None
     mode: Literal["sequential", "batched"] = "sequential"

@@ -3,6 +3,10 @@
 The attention says well when a word begins and badly how long it lasts where speech pauses, so words around a
 pause are cut short by the window's usual length of a word. The rules and numbers are openai-whisper's
 `merge_punctuations` and `add_word_timestamps`.
+
+A model may hear a segment of nothing but blanks in a pause. openai-whisper joins the blank to the word that
+follows, which is then missing from its own segment, and later words may belong to the segment before their
+own; `join_blanks=False` leaves the blanks out instead.
 """
 
 from __future__ import annotations
@@ -40,15 +44,20 @@ def add_words(
     prepended: str,
     appended: str,
     last_speech: float,
+    join_blanks: bool = True,
 ) -> list[Segment]:
     """A window's segments with `words`, which also move the segments' start and end.
 
     `timings` are those of the segments' texts together, and are overwritten; `prepended` and `appended` are
     the marks that belong to the word after and before them; `last_speech` is when the recording's speech
-    before the window ended, in seconds. A word that is in two segments is counted to the first.
+    before the window ended, in seconds. A word that is in two segments is counted to the first. For
+    `join_blanks` see above.
     """
     if not segments:
         return []
+    texts = text_tokens(segments, tokenizer)
+    blank = [not join_blanks and not segment.text.strip() for segment in segments]
+    timings = _without(blank, texts, timings)
     median = _median_duration(timings)
     _shorten_sentence_ends(timings, 2 * median)
     merge_punctuations(timings, prepended, appended)
@@ -56,9 +65,9 @@ def add_words(
     offset = segments[0].seek / FRAMES_PER_SECOND
     waiting = iter(timings)
     result = []
-    for segment, tokens in zip(segments, text_tokens(segments, tokenizer), strict=True):
+    for segment, tokens, skipped in zip(segments, texts, blank, strict=True):
         words: list[WordTiming] = []
-        taken = 0
+        taken = len(tokens) if skipped else 0
         while taken < len(tokens) and (timing := next(waiting, None)) is not None:
             taken += len(timing.tokens)
             if timing.word:
@@ -70,6 +79,21 @@ def add_words(
             last_speech = segment.end
         result.append(segment)
     return result
+
+
+def _without(
+    skipped: Sequence[bool], texts: Sequence[Sequence[int]], timings: Sequence[WordTiming]
+) -> list[WordTiming]:
+    """The timings without those of skipped segments; one that reaches into another segment stays."""
+    gone = [skip for skip, tokens in zip(skipped, texts, strict=True) for _ in tokens]
+    kept: list[WordTiming] = []
+    position = 0
+    for timing in timings:
+        end = position + len(timing.tokens)
+        if position == end or not all(gone[position:end]):
+            kept.append(timing)
+        position = end
+    return kept
 
 
 def last_word_end(segments: Sequence[Segment]) -> float | None:

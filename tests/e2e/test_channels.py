@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from harness.daemon import Daemon
+from harness.stereo import stereo
 from harness.talk import Talk, talk, word_error_rate, words_of
 
 # Said in turns: each side is silent while the other one speaks.
@@ -31,12 +32,6 @@ def sides(at_least: float = 0.0) -> tuple[list[np.ndarray], tuple[Talk, Talk]]:
     samples = [soundfile.read(BytesIO(one.wav), dtype="int16")[0] for one in talks]
     length = max(map(len, samples))
     return [np.pad(one, (0, length - len(one))) for one in samples], talks
-
-
-def stereo(*channels: np.ndarray) -> bytes:
-    out = BytesIO()
-    soundfile.write(out, np.stack(channels, axis=1), 22_050, format="WAV", subtype="PCM_16")
-    return out.getvalue()
 
 
 def said(transcript: dict[str, object], channel: int) -> list[str]:

@@ -187,11 +187,11 @@ def test_the_same_content_in_another_folder_adds_its_tags(box: HotBox) -> None:
     content = wave_bytes(0.5, pitch=24)
     for folder in ("cases", "press"):
         (box.inbox / folder).mkdir()
-        (box.inbox / folder / "talk.wav").write_bytes(content)
-        box.wait_for_files(f"done/{folder}/talk.wav")
+        (box.inbox / folder / "both.wav").write_bytes(content)
+        box.wait_for_files(f"done/{folder}/both.wav")
     job = box.jobs()[0]
     assert box.get(f"/api/recordings/{job['recording_id']}").json["tags"] == ["cases", "press"]
-    assert [other["filename"] for other in box.jobs()].count("talk.wav") == 1
+    assert [other["filename"] for other in box.jobs()].count("both.wav") == 1
 
 
 def test_what_stays_or_is_deleted_is_not_taken_again_after_a_restart(

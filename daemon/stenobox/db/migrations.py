@@ -17,7 +17,8 @@ from stenobox.db.steps import (
     m0003_drops,
     m0004_library,
     m0005_channels,
-    m0006_texts,
+    m0006_words,
+    m0007_texts,
 )
 from stenobox.errors import DataError
 
@@ -57,7 +58,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
     Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
     Migration(5, m0005_channels.DESCRIPTION, m0005_channels.STATEMENTS),
-    Migration(6, m0006_texts.DESCRIPTION, m0006_texts.STATEMENTS),
+    Migration(6, m0006_words.DESCRIPTION, m0006_words.STATEMENTS),
+    Migration(7, m0007_texts.DESCRIPTION, m0007_texts.STATEMENTS),
 )
 
 

@@ -3,7 +3,7 @@
     StenoboxError
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
-    │   ├── InvalidRequest, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
+    │   ├── InvalidRequest, InvalidField, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
     │   ├── QuotaExceeded, BadQuery
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
@@ -20,7 +20,8 @@
     ├── AudioError              the recording cannot be decoded
     │   ├── UndecodableAudio, AudioTooLong, DecoderLimit
     ├── EngineFailed, DecoderFailed  a part of the box failed on a recording
-    ├── JobCancelled, LeaseLost control flow of the queue; never shown to a caller
+    ├── JobCancelled, JobFailed what became of a job that somebody waited for
+    ├── LeaseLost               control flow of the queue; never shown to a caller
     └── InternalError           ours; the log has the request id
 
 An exception carries a stable `code` (what scripts match on), an HTTP `status`, and a `message` template for
@@ -73,6 +74,7 @@ from stenobox.errors.sent import (
     EmptyFile,
     FileTooLarge,
     HashMismatch,
+    InvalidField,
     InvalidRequest,
     NotAudio,
     QuotaExceeded,
@@ -99,6 +101,7 @@ from stenobox.errors.work import (
     DecoderLimit,
     EngineFailed,
     JobCancelled,
+    JobFailed,
     LeaseLost,
     UndecodableAudio,
 )
@@ -131,8 +134,10 @@ __all__ = [
     "Forbidden",
     "HashMismatch",
     "InternalError",
+    "InvalidField",
     "InvalidRequest",
     "JobCancelled",
+    "JobFailed",
     "LastAdmin",
     "LeaseLost",
     "ModelError",

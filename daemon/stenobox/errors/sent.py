@@ -15,6 +15,13 @@ class InvalidRequest(BadInput):
     message = "{problem}"
 
 
+class InvalidField(BadInput):
+    """`param` is the field's name, for callers who are told it apart."""
+
+    code, title = "invalid_field", "A field cannot be used"
+    message = "{problem} (field {param})"
+
+
 class BadQuery(BadInput):
     code, title = "bad_query", "The search cannot be read"
     message = "{problem}"

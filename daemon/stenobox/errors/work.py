@@ -44,6 +44,11 @@ class JobCancelled(StenoboxError):
     message = "The job was cancelled."
 
 
+class JobFailed(StenoboxError):
+    code, status, title = "job_failed", 422, "The recording could not be transcribed"
+    message = "The recording could not be transcribed. {problem}"
+
+
 class LeaseLost(StenoboxError):
     code, title = "lease_lost", "The job belongs to another attempt"
     message = "Job {job_id} is no longer held by attempt {attempt}."

@@ -11,9 +11,14 @@ from stenobox.types import Transcript
 
 def render(transcript: Transcript) -> str:
     """`{job_id, language, duration, text, segments, provenance, created_at}`; times of day in ISO 8601,
-    UTC.
+    UTC. The segments have `words` where these were asked for.
     """
     document = msgspec.to_builtins(transcript)
+    for segment in document["segments"]:
+        # Of use to the model alone.
+        del segment["seek"], segment["tokens"]
+        if segment["words"] is None:
+            del segment["words"]
     moment = datetime.fromtimestamp(transcript.created_at, UTC).isoformat(timespec="milliseconds")
     document["created_at"] = moment.replace("+00:00", "Z")
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

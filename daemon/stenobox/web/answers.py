@@ -96,6 +96,15 @@ class Lines(Said):
     segments: list[Line]
 
 
+class Word(Said):
+    """A word with the punctuation next to it."""
+
+    word: str
+    start: Seconds
+    end: Seconds
+    probability: Annotated[float, Meta(ge=0, le=1)]
+
+
 class Segment(Said):
     """A line of a transcript, with what the model thought of it."""
 
@@ -108,6 +117,7 @@ class Segment(Said):
     compression_ratio: float
     temperature: float
     channel: Channel
+    words: Annotated[list[Word] | None, Meta(description="Where the option `words` was set")] = None
 
 
 class Provenance(Said):

@@ -34,13 +34,21 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success: JSON of a type or of `another`, other media types with text or bytes, or nothing."""
+    """A success: JSON of a type or of `another` (or one of several), other media types with text or bytes, or
+    nothing.
+    """
 
     meaning: str
     kind: Any = None
     another: Any = None
     media_types: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """Every type that its JSON may have."""
+        others = self.another if isinstance(self.another, tuple) else (self.another,)
+        return tuple(kind for kind in (self.kind, *others) if kind is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from stenobox.web.crosssite import is_loopback, refuse_cross_site, refuse_foreig
 from stenobox.web.expect import invite_body
 from stenobox.web.identify import identify
 from stenobox.web.keys import IDENTITY, METRICS, REQUEST_ID, SETTINGS, SETUP, STARTED
+from stenobox.web.openai import problems as their_problems
 from stenobox.web.peer import is_control
 from stenobox.web.routes import rule_of
 from stenobox.web.rules import Handler, Who, allow
@@ -60,16 +61,25 @@ async def render_problems(request: web.Request, handler: Handler) -> web.StreamR
             raise
         if error.status >= 500:
             log.warning("refused", code=error.code)
-        return problems.render(problems.problem_of(error), request_id)
+        return _rendered(request, problems.problem_of(error), error)
     except web.HTTPException as error:
-        return problems.render(problems.problem_of_http(error), request_id)
+        return _rendered(request, problems.problem_of_http(error))
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception as error:
         log.exception("unexpected_error", error)  # noqa: PLE1205  # an EventLogger
         if request.get(STARTED):
             raise
-        return problems.render(problems.problem_of(InternalError(request_id=request_id)), request_id)
+        return _rendered(request, problems.problem_of(InternalError(request_id=request_id)))
+
+
+def _rendered(
+    request: web.Request, problem: problems.Problem, error: StenoboxError | None = None
+) -> web.Response:
+    """In the form that the address is known for."""
+    if request.path.startswith(their_problems.PREFIX):
+        return their_problems.render(problem, error)
+    return problems.render(problem, request[REQUEST_ID])
 
 
 @web.middleware
@@ -113,3 +123,9 @@ async def _caller(request: web.Request, who: Who) -> Identity | None:
 async def mark_started(request: web.Request, _response: web.StreamResponse) -> None:
     """Signal `on_response_prepare`: from here on the answer can only be cut off."""
     request[STARTED] = True
+
+
+async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal `on_response_prepare`: with it the log is searched for what somebody asks about."""
+    if REQUEST_ID in request:
+        response.headers["X-Request-Id"] = request[REQUEST_ID]

@@ -21,6 +21,8 @@ from stenobox.web.bodies import json_response
 from stenobox.web.cookies import PLAIN
 from stenobox.web.described import JSON, Answer, Body, Operation, Parameter
 from stenobox.web.keys import OPENAPI
+from stenobox.web.openai.problems import PREFIX
+from stenobox.web.openai.shapes import TheirProblem
 from stenobox.web.problems import CONTENT_TYPE, HTTP_DETAILS
 from stenobox.web.rules import Route, Who
 
@@ -70,10 +72,10 @@ class _Schemas:
     """JSON Schemas of all types that the operations name, and one each by reference."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        kinds: list[Any] = [answers.Problem]
+        kinds: list[Any] = [answers.Problem, TheirProblem]
         for operation in operations:
             kinds += [parameter.kind for parameter in operation.parameters]
-            kinds += [kind for answer in operation.answers.values() for kind in (answer.kind, answer.another)]
+            kinds += [kind for answer in operation.answers.values() for kind in answer.kinds]
             kinds += [operation.body.kind] if operation.body else []
         self._kinds = [kind for kind in kinds if kind is not None]
         found, self.components = msgspec.json.schema_components(self._kinds, ref_template=_REFERENCE)
@@ -125,11 +127,8 @@ def _body(body: Body, schemas: _Schemas) -> dict[str, Any]:
 def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     result: dict[str, Any] = {"description": answer.meaning}
     content: dict[str, Any] = {}
-    if answer.kind is not None:
-        schema = schemas.of(answer.kind)
-        if answer.another is not None:
-            schema = {"anyOf": [schema, schemas.of(answer.another)]}
-        content[JSON] = {"schema": schema}
+    if found := [schemas.of(kind) for kind in answer.kinds]:
+        content[JSON] = {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
     content |= {media_type: {"schema": {"type": "string"}} for media_type in answer.media_types}
     if content:
         result["content"] = content
@@ -149,11 +148,13 @@ def _refusals(route: Route, operation: Operation, schemas: _Schemas) -> dict[str
     if operation.body is not None:
         for status in (413, 417):
             codes[status].add(HTTP_DETAILS[status][0])
-    schema = {"schema": schemas.of(answers.Problem)}
+    theirs = route.path.startswith(PREFIX)
+    media_type = JSON if theirs else CONTENT_TYPE
+    schema = {"schema": schemas.of(TheirProblem if theirs else answers.Problem)}
     return {
         str(status): {
             "description": "Refused: " + ", ".join(f"`{code}`" for code in sorted(codes[status])) + ".",
-            "content": {CONTENT_TYPE: schema},
+            "content": {media_type: schema},
         }
         for status in sorted(codes)
         if status not in operation.answers

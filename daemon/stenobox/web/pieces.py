@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
-from stenobox.web.uploads import CHUNK_BYTES, STALLED_S
+from stenobox.web.forms import CHUNK_BYTES, STALLED_S
 
 
 async def body_of(request: web.Request) -> AsyncIterator[bytes]:

@@ -129,4 +129,4 @@ def event(value: Event) -> object:
     """The data of a server-sent event; see `events.py` for the kinds."""
     if value.kind == "job":
         return job(value.data["job"])
-    return value.data
+    return {name: what for name, what in value.data.items() if name != "texts"}

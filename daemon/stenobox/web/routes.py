@@ -22,6 +22,8 @@ from stenobox.web import (
     uploads,
 )
 from stenobox.web.expect import do_not_invite
+from stenobox.web.openai import models as their_models
+from stenobox.web.openai import transcriptions
 from stenobox.web.rules import Route, Who
 
 ROUTES: tuple[Route, ...] = (
@@ -84,6 +86,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/users/{name}/password", admin.reset_password, Who.ADMIN),
     Route("PATCH", "/api/users/{name}", admin.change_user, Who.ADMIN),
     Route("DELETE", "/api/users/{name}", admin.remove_user, Who.ADMIN),
+    Route("POST", "/v1/audio/transcriptions", transcriptions.transcribe, Who.WRITER, invites_body=True),
+    Route("POST", "/v1/audio/translations", transcriptions.translate, Who.WRITER, invites_body=True),
+    Route("GET", "/v1/models", their_models.models, Who.SIGNED_IN),
+    Route("GET", "/v1/models/{id}", their_models.model, Who.SIGNED_IN),
     Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN),
     Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN),
 )

@@ -18,6 +18,11 @@ class OpenStreams:
     def __len__(self) -> int:
         return sum(len(streams) for streams in self._by_user.values())
 
+    @property
+    def closed(self) -> bool:
+        """Whether the process stops."""
+        return self._closed
+
     @contextlib.contextmanager
     def opened(self, user_id: int) -> Iterator[asyncio.Event]:
         """Yields an event that is set when the stream has to end."""

@@ -221,14 +221,11 @@ class Attempt:
         job, last = self._lease.job, news[-1]
         before = sum(len(part.segments) for part in self._parts)
         channel = len(self._parts) if job.options.channels == "split" else None
-        segments = [
-            checkpoint.line(segment, before=before, channel=channel)
-            for progress in news
-            for segment in progress.new_segments
-        ]
+        heard = [segment for progress in news for segment in progress.new_segments]
         data = {
             "job_id": job.id,
-            "segments": segments,
+            "segments": [checkpoint.line(segment, before=before, channel=channel) for segment in heard],
+            "texts": [segment.text for segment in heard],
             # Of all channels, one after the other.
             "position": len(self._parts) * last.duration + last.position,
             "duration": self._channels * last.duration,

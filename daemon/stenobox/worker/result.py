@@ -7,10 +7,11 @@ from dataclasses import asdict
 
 import stenobox
 from stenobox.errors import InvalidRequest, StenoboxError, UnknownLanguage
-from stenobox.types import JobOptions, Provenance, Segment, Transcript
+from stenobox.types import JobOptions, Provenance, Segment, Transcript, Word
 from stenobox.worker.channels import Part, language_of, merged, text_of
 from stenobox.worker.engine import LoadedModel
-from whisper_onnx import OptionsError, TranscribeOptions
+from whisper_onnx import OptionsError, TranscribeOptions, VadOptions
+from whisper_onnx.options import TEMPERATURES
 
 
 def engine_options(options: JobOptions) -> TranscribeOptions:
@@ -20,9 +21,25 @@ def engine_options(options: JobOptions) -> TranscribeOptions:
             language=options.language,
             task="translate" if options.task == "translate" else "transcribe",
             initial_prompt=options.prompt,
+            hotwords=options.hotwords,
+            word_timestamps=options.words,
+            join_blanks=False,
+            temperature=(options.temperature,) if options.temperature > 0 else TEMPERATURES,
+            mode="batched" if options.mode == "batched" else "sequential",
+            vad_parameters=_vad(options),
         )
     except OptionsError as error:
         raise wrong_option(error, options) from error
+
+
+def _vad(options: JobOptions) -> VadOptions:
+    if options.vad is None:
+        return VadOptions()
+    return VadOptions(
+        threshold=options.vad.threshold,
+        min_silence_duration_ms=options.vad.min_silence_ms,
+        speech_pad_ms=options.vad.padding_ms,
+    )
 
 
 def wrong_option(error: OptionsError, options: JobOptions) -> StenoboxError:
@@ -66,6 +83,11 @@ def transcript_of(
                 compression_ratio=s.compression_ratio,
                 temperature=s.temperature,
                 channel=channel,
+                words=None
+                if s.words is None
+                else tuple(Word(w.word, w.start, w.end, w.probability) for w in s.words),
+                seek=s.seek,
+                tokens=s.tokens,
             )
             for number, (channel, s) in enumerate(heard)
         ),

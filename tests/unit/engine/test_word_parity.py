@@ -144,6 +144,29 @@ def test_a_recording_with_words_resumed_after_any_window_ends_the_same(
             assert times(mine) == times(other)
 
 
+@pytest.mark.parametrize("mode", ["sequential", "batched"])
+@pytest.mark.parametrize("recording", ["sentence-1", "sentence-2", "passage-12s", "long"])
+def test_without_joining_blanks_each_segment_has_the_words_of_its_own_text(
+    words_model: WhisperModel, audio: Any, recording: str, mode: Any
+) -> None:
+    options = TranscribeOptions(
+        language="en", word_timestamps=True, join_blanks=False, temperature=(0.0,), mode=mode
+    )
+    result = words_model.transcribe(audio(recording), options)
+    assert result.segments
+    for segment in result.segments:
+        assert segment.words is not None
+        assert "".join(word.word for word in segment.words).strip() == segment.text.strip()
+        assert all(word.start <= word.end for word in segment.words)
+
+
+def test_joining_blanks_takes_words_away_in_these_recordings_as_openai_whisper_does() -> None:
+    of_all = [segment for case in CASES for segment in GOLDEN["cases"][case]["segments"]]
+    segments = [segment for segment in of_all if "words" in segment]
+    other = [s for s in segments if "".join(word for word, *_ in s["words"]).strip() != s["text"].strip()]
+    assert len(other) > 10
+
+
 def test_words_are_none_unless_asked_for(words_model: WhisperModel, audio: Any) -> None:
     result = words_model.transcribe(audio("sentence-1"), language="en", temperature=0.0)
     assert [segment.words for segment in result.segments] == [None] * len(result.segments)

@@ -32,7 +32,10 @@ _FORM: Final = {
         },
         "priority": {"enum": ["interactive", "normal", "batch"], "default": "normal"},
         "options": {
-            "description": "A JSON object: `prompt`, words to expect; `track`, which track of a film",
+            "description": "A JSON object: `prompt`, text that could have come before; `hotwords`, words to "
+            "expect; `words`, true for the times of words; `temperature`, 0 to 1; `track`, which track; "
+            "`mode`, `batched` cuts at pauses and is faster; `vad`, what is a pause: `threshold`, "
+            "`min_silence_ms`, `padding_ms`",
             "type": "string",
             "contentMediaType": "application/json",
         },
