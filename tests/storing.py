@@ -15,6 +15,7 @@ from stenobox.db import Database
 from stenobox.editing.versions import Versions
 from stenobox.errors import NotAudio
 from stenobox.events import EventHub
+from stenobox.glossary import Glossaries
 from stenobox.intake.direct import DirectIntake
 from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Retention, Trash
@@ -133,6 +134,7 @@ class Store:
     quotas: Quotas
     versions: Versions
     finder: Finder
+    glossaries: Glossaries
 
     def retention(self, **settings: int) -> Retention:
         return Retention(LibrarySettings(**settings), self.db, self.jobs, self.recordings, self.clock)
@@ -205,6 +207,7 @@ async def opened_store(root: Path, max_attempts: int = 3) -> AsyncIterator[Store
             Quotas(db),
             versions,
             Finder(db),
+            Glossaries(db, clock),
         )
     finally:
         await db.close()

@@ -26,6 +26,7 @@ from stenobox.db import Database
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
 from stenobox.files import DataLock
+from stenobox.glossary import Glossaries
 from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
 from stenobox.intake.direct import DirectIntake
@@ -154,6 +155,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     app[keys.TRANSCRIPTS] = Transcripts(database)
     app[keys.VERSIONS] = Versions(database, app[keys.TRANSCRIPTS], app[keys.EVENTS])
     app[keys.FINDER] = Finder(database)
+    app[keys.GLOSSARIES] = Glossaries(database)
     app[keys.MODELS] = ModelStore(settings, layout)
     app[keys.METRICS] = Metrics()
     app[keys.JOBS] = Jobs(

@@ -225,3 +225,28 @@ async def test_pages_are_told_of_a_correction(box: Box, anna: Person, job: dict[
         "version": 2,
         "author": "anna",
     }
+
+
+async def test_a_glossary_is_told_to_the_model_and_stands_in_the_provenance(anna: Person) -> None:
+    first = await anna.get("/api/glossary")
+    assert (await first.json(), first.headers["ETag"]) == ({"words": []}, '"0"')
+    words = ["Zoë Quentin", "Stenobox"]
+    made = await anna.call("PUT", "/api/glossary", json={"words": words}, headers={"If-Match": '"0"'})
+    assert ((await said("PUT", "/api/glossary", made)).words, made.headers["ETag"]) == (words, '"1"')
+    assert await (await anna.get("/api/glossary")).json() == {"words": words}
+    late = await anna.call("PUT", "/api/glossary", json={"words": []}, headers={"If-Match": '"0"'})
+    assert await refused(late) == (412, "changed_meanwhile")
+    job = await asyncio.wait_for(job_of(anna, pitch=5), 120)
+    transcript = await (await anna.get(f"/api/jobs/{job['id']}/transcript")).json()
+    assert transcript["provenance"]["options"]["hotwords"] == "Zoë Quentin, Stenobox"
+
+
+async def test_everybody_has_a_glossary_of_their_own_and_viewers_write_none(box: Box, anna: Person) -> None:
+    bob, vic = await box.add("bob", Role.USER), await box.add("vic", Role.VIEWER)
+    assert (await anna.call("PUT", "/api/glossary", json={"words": ["anna's"]})).status == 200
+    for other in (bob, vic):
+        assert await (await other.get("/api/glossary")).json() == {"words": []}
+    answer = await vic.call("PUT", "/api/glossary", json={"words": ["x"]})
+    assert await refused(answer) == (403, "forbidden")
+    answer = await bob.call("PUT", "/api/glossary", json={"words": ["<|endoftext|>"]})
+    assert await refused(answer) == (400, "invalid_request")

@@ -10,6 +10,7 @@ from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink,
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
+from stenobox.glossary import Glossaries
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
@@ -39,6 +40,7 @@ QUOTAS = web.AppKey("quotas", Quotas)
 WAVEFORMS = web.AppKey("waveforms", Waveforms)
 TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
 VERSIONS = web.AppKey("versions", Versions)
+GLOSSARIES = web.AppKey("glossaries", Glossaries)
 FINDER = web.AppKey("finder", Finder)
 INTAKE = web.AppKey("intake", DirectIntake)
 PARTIALS = web.AppKey("partials", Partials)

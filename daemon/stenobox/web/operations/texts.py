@@ -9,11 +9,13 @@ from msgspec import Meta
 from stenobox import errors as e
 from stenobox.search.finding import MAX_PAGE
 from stenobox.web import answers as a
+from stenobox.web import glossary as g
 from stenobox.web import texts_shapes as t
 from stenobox.web.described import Answer, Body, Operation, Parameter
 from stenobox.web.operations import shared
 
 _MATCH: Final = Parameter("If-Match", str, "`ETag` of what was read: refused if it changed", "header")
+_WORDS: Final = Answer("The words.", g.Words, headers={"ETag": "Names this state, for `If-Match`"})
 _CURRENT: Final = Answer(
     "The transcript as it is now.", a.Transcript, headers={"ETag": "Names the version, for `If-Match`"}
 )
@@ -75,5 +77,16 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
             shared.CURSOR,
         ),
         refusals=(e.BadQuery, e.Forbidden, e.NotFound),
+    ),
+    ("GET", "/api/glossary"): Operation(
+        "texts", "One's own glossary: words that the model is told of before it listens", {200: _WORDS}
+    ),
+    ("PUT", "/api/glossary"): Operation(
+        "texts",
+        "Write one's own glossary; it counts for what is sent from then on",
+        {200: _WORDS},
+        parameters=(_MATCH,),
+        body=Body(kind=g.NewWords),
+        refusals=(e.ChangedMeanwhile,),
     ),
 }
