@@ -12,13 +12,16 @@ from pathlib import Path
 
 from stenobox.config import LibrarySettings, UploadsSettings
 from stenobox.db import Database
+from stenobox.editing.versions import Versions
 from stenobox.errors import NotAudio
 from stenobox.events import EventHub
+from stenobox.glossary import Glossaries
 from stenobox.intake.direct import DirectIntake
 from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Retention, Trash
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
+from stenobox.search.finding import Finder
 from stenobox.transcripts import Transcripts
 from stenobox.types import (
     Identity,
@@ -129,6 +132,9 @@ class Store:
     trash: Trash
     library: Library
     quotas: Quotas
+    versions: Versions
+    finder: Finder
+    glossaries: Glossaries
 
     def retention(self, **settings: int) -> Retention:
         return Retention(LibrarySettings(**settings), self.db, self.jobs, self.recordings, self.clock)
@@ -186,7 +192,23 @@ async def opened_store(root: Path, max_attempts: int = 3) -> AsyncIterator[Store
         recordings = Recordings(db, layout, clock)
         jobs = Jobs(db, events, clock, max_attempts=max_attempts)
         trash, library = Trash(db, jobs, recordings, clock), Library(db, jobs)
-        yield Store(layout, db, events, recordings, jobs, Transcripts(db), clock, trash, library, Quotas(db))
+        transcripts = Transcripts(db)
+        versions = Versions(db, transcripts, events, clock)
+        yield Store(
+            layout,
+            db,
+            events,
+            recordings,
+            jobs,
+            transcripts,
+            clock,
+            trash,
+            library,
+            Quotas(db),
+            versions,
+            Finder(db),
+            Glossaries(db, clock),
+        )
     finally:
         await db.close()
 
@@ -221,7 +243,13 @@ async def sent(
     return await intake.accept(owner, received, OPTIONS, 5)
 
 
-async def finished(store: Store, owner: Identity, pitch: int = 1) -> Job:
+async def finished(
+    store: Store,
+    owner: Identity,
+    pitch: int = 1,
+    texts: Iterable[str] = ("Hello there.",),
+    name: str = "a.wav",
+) -> Job:
     """The same, and its transcript is there."""
-    await sent(store, owner, pitch=pitch)
-    return await store.jobs.complete(lease := await claimed(store), transcript_of(lease.job))
+    await sent(store, owner, name, pitch=pitch)
+    return await store.jobs.complete(lease := await claimed(store), transcript_of(lease.job, texts))

@@ -32,8 +32,10 @@ from stenobox.audio.probe import AudioInfo, probe
 from stenobox.audio.waveform import waveform
 from stenobox.config import Settings
 from stenobox.db import Database
+from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
 from stenobox.files import DataLock
+from stenobox.glossary import Glossaries
 from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
 from stenobox.intake.direct import DirectIntake
@@ -51,6 +53,7 @@ from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.watchdog import Watchdog
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
+from stenobox.search.finding import Finder
 from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
@@ -164,6 +167,9 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     app[keys.EVENTS] = EventHub()
     app[keys.RECORDINGS] = Recordings(database, layout)
     app[keys.TRANSCRIPTS] = Transcripts(database)
+    app[keys.VERSIONS] = Versions(database, app[keys.TRANSCRIPTS], app[keys.EVENTS])
+    app[keys.FINDER] = Finder(database)
+    app[keys.GLOSSARIES] = Glossaries(database)
     app[keys.MODELS] = ModelStore(settings, layout)
     app[keys.METRICS] = Metrics()
     app[keys.JOBS] = Jobs(

@@ -5,6 +5,7 @@ Kinds and their data:
 - `job`: `{"job": Job}` after a change of its state, progress or priority
 - `segments`: `{"job_id", "segments": [{id, start, end, text, channel}], "texts", "position", "duration"}`
   while a job runs; `texts` are those of the segments as the model wrote them, with their blanks
+- `transcript`: `{"job_id", "version", "author"}` after somebody corrected it
 - `deleted`: `{"job_id"}`
 - `reload`: `{}` some events were dropped for this reader; it has to read everything again
 

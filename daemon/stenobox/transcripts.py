@@ -8,8 +8,10 @@ from dataclasses import astuple
 
 import msgspec
 
-from stenobox.db import Database, Transaction
+from stenobox.db import Database, Reader, Transaction
+from stenobox.editing.lines import Kept, corrected
 from stenobox.errors import NotFound, StateConflict
+from stenobox.search import index
 from stenobox.types import Identity, JobState, Provenance, Segment, Transcript, Word
 
 # Refused by a trigger unless the job is done already.
@@ -27,7 +29,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
 GET = """
-SELECT jobs.owner_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at
+SELECT jobs.owner_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at,
+    COALESCE((SELECT MAX(number) FROM transcript_versions WHERE job_id = jobs.id), 1) AS version
 FROM jobs LEFT JOIN transcripts AS t ON t.job_id = jobs.id
 WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """
@@ -37,6 +40,8 @@ SELECT id, start, "end", text, avg_logprob, no_speech_prob, compression_ratio, t
        words, seek, tokens
 FROM segments WHERE job_id = ? ORDER BY id
 """
+
+GET_VERSION = "SELECT lines, text FROM transcript_versions WHERE job_id = ? AND number = ?"
 
 
 async def save(tx: Transaction, transcript: Transcript) -> None:
@@ -55,6 +60,20 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
     )
     # In a thread: the words of ten hours are some 100,000.
     await tx.execute_many(INSERT_SEGMENT, await asyncio.to_thread(_rows, transcript))
+    await index.add(tx, transcript.job_id)
+
+
+async def visible(reader: Reader, job_id: str, identity: Identity) -> sqlite3.Row:
+    """What is known of a transcript, without its lines: a row of GET, `version` being the current one.
+
+    Raises NotFound (no such job, or not theirs) or StateConflict (the job is not done).
+    """
+    row = await reader.fetch_one(GET, (job_id,))
+    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+        raise NotFound(what="job")
+    if row["state"] != JobState.DONE:
+        raise StateConflict(state=row["state"], action="read as a transcript")
+    return row
 
 
 def _rows(transcript: Transcript) -> list[tuple[object, ...]]:
@@ -92,20 +111,24 @@ class Transcripts:
         """See `save`."""
         await save(tx, transcript)
 
-    async def get(self, job_id: str, identity: Identity) -> Transcript:
-        """The transcript of a job that `identity` may see.
+    async def get(self, job_id: str, identity: Identity, version: int | None = None) -> Transcript:
+        """The transcript of a job that `identity` may see, in its current version or in the one that is
+        named: 1 is the model's own.
 
-        Raises NotFound (no such job, or not theirs) or StateConflict (the job is not done).
+        Raises NotFound (no such job or version, or not theirs) or StateConflict (the job is not done).
         """
         async with self._db.read() as reader:
-            row = await reader.fetch_one(GET, (job_id,))
+            row = await visible(reader, job_id, identity)
+            wanted = row["version"] if version is None else version
             segments = await reader.fetch_all(GET_SEGMENTS, (job_id,))
-        if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
-            raise NotFound(what="job")
-        if row["state"] != JobState.DONE:
-            raise StateConflict(state=row["state"], action="read as a transcript")
+            made = await reader.fetch_one(GET_VERSION, (job_id, wanted)) if wanted > 1 else None
+        if wanted < 1 or (wanted > 1 and made is None):
+            raise NotFound(what="version")
         # In a thread: ten hours are ten thousand segments, some 50 ms of work.
-        return await asyncio.to_thread(_transcript, job_id, row, segments)
+        original = await asyncio.to_thread(_transcript, job_id, row, segments)
+        if made is None:
+            return original
+        return await asyncio.to_thread(corrected, original, wanted, Kept(**dict(made)))
 
 
 def _transcript(job_id: str, row: sqlite3.Row, segments: list[sqlite3.Row]) -> Transcript:

@@ -217,6 +217,8 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
+    """`version` 1 is what the model heard; later ones are corrections of it."""
+
     job_id: str
     language: str
     duration: float
@@ -224,6 +226,7 @@ class Transcript:
     segments: tuple[Segment, ...]
     provenance: Provenance
     created_at: float
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

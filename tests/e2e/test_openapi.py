@@ -77,7 +77,19 @@ def things_that_exist(box: Daemon) -> dict[str, dict[str, str]]:
     return {
         **{
             f"/api/jobs/{{id}}{rest}": {"id": job["id"]}
-            for rest in ("", "/segments", "/cancel", "/retry", "/priority", "/transcript")
+            for rest in (
+                "",
+                "/segments",
+                "/cancel",
+                "/retry",
+                "/priority",
+                "/transcript",
+                "/transcript/versions",
+            )
+        },
+        **{
+            f"/api/jobs/{{id}}/transcript/versions/{{n}}{rest}": {"id": job["id"], "n": "1"}
+            for rest in ("", "/diff", "/restore")
         },
         **{f"/api/recordings/{{id}}{rest}": {"id": job["recording_id"]} for rest in ("", "/audio")},
         **{f"/api/uploads/{{id}}{rest}": {"id": upload} for rest in ("", "/chunk", "/finalize")},

@@ -275,7 +275,7 @@ export class Api {
 }
 
 /** @param {string} id */
-function jobPath(id) {
+export function jobPath(id) {
   return `/api/jobs/${encodeURIComponent(id)}`;
 }
 

@@ -8,6 +8,7 @@ import { EventStream } from "./events.js";
 import { explain } from "./messages.js";
 import { Router } from "./router.js";
 import { JobStore } from "./store.js";
+import { Texts } from "./texts.js";
 import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
@@ -15,6 +16,7 @@ import { accountView } from "./views/account.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
+import { searchView } from "./views/search.js";
 import { Shell } from "./views/shell.js";
 import { trashView } from "./views/trash.js";
 import { takeDropped } from "./views/upload_panel.js";
@@ -125,12 +127,13 @@ class Page {
     const shell = new Shell({ user, uploader, onSignOut: () => this.signOut(uploader), onRetry: () => stream.retryNow() });
     /** @type {App} */
     const app = {
-      api: this.api, store, uploader, user, catalogue,
+      api: this.api, texts: new Texts(this.api), store, uploader, user, catalogue,
       announce: (message) => this.announce(message),
       notify: (message, kind, action) => this.toasts.show(message, kind, action),
       navigate: (hash) => {
         location.hash = hash;
       },
+      drafts: new Map(),
     };
     const router = makeRouter(app, shell);
     announceOutcomes(app);
@@ -151,6 +154,7 @@ class Page {
       stopDrops();
       uploader.clear();
       shell.destroy();
+      app.drafts.clear();
       store.clear();
     };
     fill(this.root, shell.node);
@@ -207,10 +211,17 @@ function makeRouter(app, shell) {
     jobs = jobsView(app, query.get("state"), query.get("tag"));
     shell.show(jobs);
   };
+  /** @type {ReturnType<typeof searchView> | null} */
+  let search = null;
+  const showSearch = (/** @type {URLSearchParams} */ query) => {
+    if (search && shell.view === search) search.ask(query);
+    else shell.show(search = searchView(app, query));
+  };
   return new Router(
     [
       { path: "/", show: (_, query) => showJobs(query) },
-      { path: "/jobs/:id", show: ({ id }) => shell.show(jobView(app, id)) },
+      { path: "/jobs/:id", show: ({ id }, query) => shell.show(jobView(app, id, query.get("at"))) },
+      { path: "/search", show: (_, query) => showSearch(query) },
       { path: "/trash", show: () => shell.show(trashView(app)) },
       { path: "/keys", show: () => shell.show(keysView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },

@@ -196,7 +196,7 @@ export class Player extends EventTarget {
   pageKey(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const target = /** @type {Element} */ (event.target);
-    if (target.closest("input, select, textarea, dialog")) return;
+    if (target.closest("input, select, textarea, dialog, [contenteditable]")) return;
     if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
       event.preventDefault();
       this.seek(this.position + (event.key === "ArrowLeft" ? -SEEK_SECONDS : SEEK_SECONDS));

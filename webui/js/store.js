@@ -1,6 +1,7 @@
 /**
  * What this page knows of jobs, from answers and from live events, with events for the views:
- * `job` (detail: Job), `segments` (detail: {jobId, position, duration}), `deleted` (detail: id), `reload`.
+ * `job` (detail: Job), `segments` (detail: {jobId, position, duration}), `transcript` (detail: {job_id, version, author}),
+ * `deleted` (detail: id), `reload`.
  */
 
 /** @import { Job, Segment } from "./types.js" */
@@ -69,6 +70,7 @@ export class JobStore extends EventTarget {
   apply(name, data) {
     if (name === "job") this.put(data);
     else if (name === "segments") this.addSegments(data);
+    else if (name === "transcript") this.dispatchEvent(new CustomEvent("transcript", { detail: data }));
     else if (name === "deleted") this.remove(data.job_id);
     else if (name === "reload") this.reload();
   }

@@ -48,6 +48,38 @@
  * @property {string} language
  * @property {number} duration
  * @property {Segment[]} segments
+ * @property {number} version 1 is what the model heard
+ *
+ * @typedef {Omit<Segment, "id">} Line
+ *
+ * @typedef {object} Version
+ * @property {number} number
+ * @property {string | null} author null: the model
+ * @property {string} created_at
+ * @property {number | null} restored_from
+ *
+ * @typedef {object} Difference
+ * @property {number} same how many lines are in both versions
+ * @property {{old: Segment[], new: Segment[], parts: {kind: "same" | "removed" | "added", text: string}[]}[]} changes
+ *
+ * @typedef {{text: string, hit: boolean}} FoundPart
+ *
+ * @typedef {object} FoundTranscript
+ * @property {string} job_id
+ * @property {string} owner
+ * @property {FoundPart[]} title
+ * @property {FoundPart[]} tags
+ * @property {string} language
+ * @property {number} duration
+ * @property {string} created_at
+ * @property {{line: number, start: number, channel: number | null, parts: FoundPart[]}[]} passages
+ * @property {number} lines how many lines hold hits
+ *
+ * @typedef {object} Found a page of hits
+ * @property {FoundTranscript[]} hits
+ * @property {number} total
+ * @property {boolean} complete
+ * @property {string | null} next
  *
  * @typedef {object} User
  * @property {string} name
@@ -83,6 +115,7 @@
  *
  * @typedef {object} App what every view is passed
  * @property {import("./api.js").Api} api
+ * @property {import("./texts.js").Texts} texts
  * @property {import("./store.js").JobStore} store
  * @property {import("./upload.js").Uploader} uploader
  * @property {User} user
@@ -91,5 +124,6 @@
  * @property {(message: string, kind?: "good" | "bad", action?: import("./toast.js").ToastAction) => void} notify shows it
  *   for a while, and says it
  * @property {(hash: string) => void} navigate
+ * @property {Map<string, import("./views/editor.js").Draft>} drafts corrections that were not saved, by job
  */
 export {};

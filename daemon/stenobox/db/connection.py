@@ -36,6 +36,10 @@ JOURNAL_LIMIT_BYTES = 64 * 2**20
 PRAGMAS_OF_ALL = (f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}", "PRAGMA trusted_schema = OFF")
 
 PRAGMAS_OF_WRITER = (
+    # The triggers of the search write to FTS5, which not every SQLite (3.40 for one) counts among the tables
+    # that a schema may use without being trusted. This connection alone runs triggers; the one function of
+    # ours that a schema could name is `casefold`, and extensions cannot be loaded.
+    "PRAGMA trusted_schema = ON",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -44,7 +48,14 @@ PRAGMAS_OF_WRITER = (
     "PRAGMA secure_delete = ON",
 )
 
-PRAGMAS_OF_READER = ("PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
+READER_CACHE_KIB = 16_000
+"""Of each reader, as far as it is used: a search reads some thousand pages of its index."""
+
+PRAGMAS_OF_READER = (
+    "PRAGMA query_only = ON",
+    "PRAGMA wal_autocheckpoint = 0",
+    f"PRAGMA cache_size = -{READER_CACHE_KIB}",
+)
 
 # SQLite reports a full disk as FULL, but as an I/O error when the room is missing for its shared-memory file.
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})

@@ -4,14 +4,14 @@
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
     │   ├── InvalidRequest, InvalidField, WeakPassword, UnknownModel, UnknownLanguage, NotAudio, EmptyFile,
-    │   ├── FileTooLarge, QuotaExceeded
+    │   ├── FileTooLarge, QuotaExceeded, BadQuery
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
     │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
-    │                           SecondFactorState
+    │                           SecondFactorState, TooManyVersions
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -71,6 +71,7 @@ from stenobox.errors.root import (
 )
 from stenobox.errors.sent import (
     BadInput,
+    BadQuery,
     ChunkConflict,
     ChunkCorrupt,
     ChunkOutOfRange,
@@ -98,6 +99,7 @@ from stenobox.errors.things import (
     NotFound,
     SecondFactorState,
     StateConflict,
+    TooManyVersions,
 )
 from stenobox.errors.work import (
     AttemptLost,
@@ -120,6 +122,7 @@ __all__ = [
     "AudioRemoved",
     "AudioTooLong",
     "BadInput",
+    "BadQuery",
     "ChangedMeanwhile",
     "ChunkConflict",
     "ChunkCorrupt",
@@ -165,6 +168,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TooManyVersions",
     "TotpRequired",
     "Unavailable",
     "UndecodableAudio",

@@ -27,6 +27,11 @@ class WeakPassword(BadInput):
     message = "This password would soon be guessed. {why} Take a longer one: a few unrelated words will do."
 
 
+class BadQuery(BadInput):
+    code, title = "bad_query", "The search cannot be read"
+    message = "{problem}"
+
+
 class UnknownModel(BadInput):
     code, title = "unknown_model", "No such model on this box"
     message = "There is no model {model!r} here. Installed: {installed}."

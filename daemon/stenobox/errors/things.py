@@ -21,6 +21,11 @@ class ChangedMeanwhile(StenoboxError):
     message = "It was changed since you loaded it. Load it again, then make your change."
 
 
+class TooManyVersions(StenoboxError):
+    code, status, title = "too_many_versions", 422, "The transcript has too many versions"
+    message = "A transcript has at most {limit} versions. Export it, and go on with the file."
+
+
 class AudioRemoved(StenoboxError):
     code, status, title = "audio_removed", 410, "The audio is gone"
     message = (

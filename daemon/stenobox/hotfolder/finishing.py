@@ -69,7 +69,8 @@ class Finisher:
         if drop.job_id is None:
             raise RuntimeError("a job without a name is done")
         try:
-            transcript = await self.transcripts.get(drop.job_id, self.everybody)
+            # What the model heard, also when somebody was quick to correct it.
+            transcript = await self.transcripts.get(drop.job_id, self.everybody, version=1)
         except (NotFound, StateConflict):
             return False  # deleted, or begun again, in this moment
         settings = await asyncio.to_thread(_settings, self.settings)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stenobox import transcripts
+from stenobox import glossary, transcripts
 from stenobox.db import Database, Transaction
 from stenobox.errors import (
     AttemptLost,
@@ -57,7 +57,10 @@ class Jobs:
     async def create(
         self, tx: Transaction, owner_id: int, *, recording_id: str, options: JobOptions, priority: int
     ) -> Job:
-        """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT."""
+        """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT. The
+        words of the owner's glossary go into its options.
+        """
+        options = await glossary.applied(tx, owner_id, options)
         values = {
             "id": secrets.token_hex(12),
             "recording_id": recording_id,
@@ -101,12 +104,13 @@ class Jobs:
         """
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
-        statement = sql.LIST_ALL if identity.is_admin else sql.LIST_OWN
+        statement = sql.listing(
+            own=not identity.is_admin, state=state is not None, tag=tag is not None, trashed=trashed
+        )
         values = {
             "owner_id": identity.user.id,
             "state": state.value if state else None,
             "before": before(cursor),
-            "trashed": trashed,
             "tag": tag,
             "limit": limit + 1,
         }

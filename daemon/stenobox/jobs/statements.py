@@ -13,32 +13,37 @@ COALESCE(recordings.given_title, recordings.file_title, recordings.filename) AS 
  WHERE recording_tags.recording_id = recordings.id) AS tags
 """
 
-_TAGGED = """
-(:tag IS NULL OR EXISTS (
-    SELECT 1 FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
-    WHERE recording_tags.recording_id = recordings.id AND tags.key = :tag))
-"""
-
 GET = f"""
 SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id WHERE jobs.id = ?
 """  # noqa: S608 - both parts are constants, here and below
 
-# Newest first. `seq` never repeats and never changes, so a page starts where the last one ended however many
-# jobs were added meanwhile. NULL means: do not filter by this.
-LIST_ALL = f"""
-SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id
-WHERE (jobs.trashed_at IS NOT NULL) = :trashed AND {_TAGGED}
-  AND (:state IS NULL OR jobs.state = :state) AND (:before IS NULL OR jobs.seq < :before)
-ORDER BY jobs.seq DESC LIMIT :limit
-"""  # noqa: S608
 
-# The same for one owner. A statement of its own, so that it goes by the index of that owner's jobs.
-LIST_OWN = f"""
-SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id
-WHERE jobs.owner_id = :owner_id AND (jobs.trashed_at IS NOT NULL) = :trashed AND {_TAGGED}
-  AND (:state IS NULL OR jobs.state = :state) AND (:before IS NULL OR jobs.seq < :before)
-ORDER BY jobs.seq DESC LIMIT :limit
-"""  # noqa: S608
+def listing(*, own: bool, state: bool, tag: bool, trashed: bool) -> str:
+    """Jobs, newest first: those of `:owner_id`, in `:state`, whose recording has the tag with the key `:tag`.
+
+    `seq` never repeats and never changes, so a page starts where the last one ended however many jobs were
+    added meanwhile. A filter that is not asked for is not in the statement: with "or there is none" in it,
+    SQLite would look at every job of the box for the few that are sought.
+    """
+    # By default SQLite goes through the jobs as they are to be listed. What is in the trash or has a tag is
+    # rather few: `+` and INDEXED BY have it begin with those, and put them in order.
+    few = "+" if tag or trashed else ""
+    where = ["jobs.trashed_at IS NOT NULL" if trashed else "jobs.trashed_at IS NULL"]
+    where += [f"{few}jobs.owner_id = :owner_id"] if own else []
+    where += [f"{few}jobs.state = :state"] if state else []
+    where += [_TAGGED] if tag else []
+    return f"""
+    SELECT {COLUMNS} FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}
+        JOIN recordings ON recordings.id = jobs.recording_id
+    WHERE {" AND ".join(where)} AND (:before IS NULL OR {few}jobs.seq < :before)
+    ORDER BY {few}jobs.seq DESC LIMIT :limit
+    """  # noqa: S608
+
+
+_TAGGED = """
+jobs.recording_id IN (
+    SELECT recording_id FROM recording_tags JOIN tags ON tags.id = tag_id WHERE tags.key = :tag)
+"""
 
 CREATE = """
 INSERT INTO jobs (id, recording_id, owner_id, priority, options, created_at)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from stenobox.db import Transaction
 from stenobox.errors import InvalidRequest
+from stenobox.search import index
 
 MAX_CHARACTERS = 50
 MAX_TAGS = 20
@@ -79,6 +80,7 @@ async def attach(tx: Transaction, recording_id: str, texts: Iterable[str]) -> No
     row = await tx.fetch_one(COUNT, (recording_id,))
     if row is not None and row["n"] > MAX_TAGS:
         raise InvalidRequest(problem=f"A recording has at most {MAX_TAGS} tags.")
+    await index.retag(tx, recording_id)
 
 
 async def attach_what_fits(tx: Transaction, recording_id: str, texts: Iterable[str]) -> None:

@@ -143,6 +143,7 @@ class Transcript(Said):
     segments: list[Segment]
     provenance: Provenance
     created_at: Moment
+    version: Annotated[int, Meta(ge=1, description="1 is the model's own; later ones are corrections")]
 
 
 class Recording(Said):

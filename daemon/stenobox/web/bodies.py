@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 import msgspec
@@ -14,16 +15,19 @@ T = TypeVar("T")
 MAX_JSON_BYTES = 64 * 2**10
 
 
-async def read_json(request: web.Request, kind: type[T]) -> T:
-    """The body as `kind`. Raises InvalidRequest; a body over MAX_JSON_BYTES gets 413 from the framework.
+async def read_json(request: web.Request, kind: type[T], *, limit: int = MAX_JSON_BYTES) -> T:
+    """The body as `kind`. Raises InvalidRequest; a body over `limit` bytes gets 413 from the framework.
 
     The content type is required: a form of another site can send text that happens to be JSON, but not this
     type.
     """
     if request.content_type != "application/json":
         raise InvalidRequest(problem="Send JSON with the header 'Content-Type: application/json'.")
+    body = await request.clone(client_max_size=limit).read()
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        if len(body) > MAX_JSON_BYTES:
+            return await asyncio.to_thread(msgspec.json.decode, body, type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The words of msgspec name types and places, never the values that were sent.
         raise InvalidRequest(problem=f"The JSON body cannot be used: {error}.") from error

@@ -1,7 +1,7 @@
 """`GET /api/events`: server-sent events (HTML Living Standard, section 9.2).
 
-Event names: `job`, `segments`, `deleted`, `reload`; see `stenobox.events`. A comment each 15 s shows that
-the box is alive. There are no event ids: who was away reads the lists again.
+Event names: `job`, `segments`, `transcript`, `deleted`, `reload`; see `stenobox.events`. A comment each 15 s
+shows that the box is alive. There are no event ids: who was away reads the lists again.
 """
 
 from __future__ import annotations

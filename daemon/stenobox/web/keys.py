@@ -8,7 +8,9 @@ from aiohttp import web
 
 from stenobox.access import Accounts, AttemptLimiter, Keys, SecondFactors, Sessions, SetupLink, Users
 from stenobox.config import Settings
+from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
+from stenobox.glossary import Glossaries
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
@@ -17,6 +19,7 @@ from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
 from stenobox.recordings import Recordings
+from stenobox.search.finding import Finder
 from stenobox.transcripts import Transcripts
 from stenobox.types import Identity
 from stenobox.web.site import Site
@@ -37,6 +40,9 @@ TRASH = web.AppKey("trash", Trash)
 QUOTAS = web.AppKey("quotas", Quotas)
 WAVEFORMS = web.AppKey("waveforms", Waveforms)
 TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
+VERSIONS = web.AppKey("versions", Versions)
+GLOSSARIES = web.AppKey("glossaries", Glossaries)
+FINDER = web.AppKey("finder", Finder)
 INTAKE = web.AppKey("intake", DirectIntake)
 PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)

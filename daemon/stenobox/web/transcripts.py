@@ -1,4 +1,4 @@
-"""`GET /api/jobs/{id}/transcript`: the text in the format that was asked for."""
+"""`GET /api/jobs/{id}/transcript`: the current version in the format that was asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def transcript(request: web.Request) -> web.Response:
     body, media_type, extension = await asyncio.to_thread(render, found, kind)
     # RFC 8259: JSON has no charset parameter; of text/* a browser would guess it.
     charset = "" if media_type == "application/json" else "; charset=utf-8"
-    headers = {hdrs.CONTENT_TYPE: media_type + charset}
+    headers = {hdrs.CONTENT_TYPE: media_type + charset, hdrs.ETAG: f'"{found.version}"'}
     if request.query.get("download") == "1":
         job = await request.app[JOBS].get(job_id, identity)
         headers[hdrs.CONTENT_DISPOSITION] = attachment(job.filename, extension)

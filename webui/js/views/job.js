@@ -2,16 +2,18 @@
 
 import { audioUrl } from "../api.js";
 import { el, fill, setText, show } from "../dom.js";
-import { choice } from "../form.js";
 import { capitalised, fullMoment, moment, span } from "../format.js";
 import { icon } from "../icons.js";
-import { PRIORITIES, STATES, explain, explainJob } from "../messages.js";
+import { STATES, explain, explainJob } from "../messages.js";
 import { Player } from "../player.js";
 import { Details } from "./details.js";
-import { actionButtons, change } from "./job_actions.js";
+import { Editor } from "./editor.js";
+import { actionButtons } from "./job_actions.js";
+import { demoNotice, priorityChoice, waitingText } from "./job_parts.js";
 import { progressText } from "./job_row.js";
 import { TranscriptTools } from "./transcript_tools.js";
 import { TranscriptView } from "./transcript.js";
+import { VersionsPanel } from "./versions.js";
 
 /** @import { App, Job, Transcript, View } from "../types.js" */
 
@@ -20,9 +22,10 @@ const WAVE_POINTS = 600;
 /**
  * @param {App} app
  * @param {string} id
+ * @param {string | null} at seconds from the beginning, where to look first
  * @returns {View}
  */
-export function jobView(app, id) {
+export function jobView(app, id, at) {
   const page = el("div", { class: "page job-page" });
   const undo = new AbortController();
   /** @type {JobPage | null} */
@@ -41,7 +44,7 @@ export function jobView(app, id) {
         return;
       }
       const hadFocus = page.contains(document.activeElement);
-      shown = new JobPage(app, job);
+      shown = new JobPage(app, job, Number.parseFloat(at ?? ""));
       fill(page, shown.node);
       document.title = `${job.title} – Stenobox`;
       if (hadFocus) page.querySelector("h1")?.focus({ preventScroll: true });
@@ -61,6 +64,9 @@ export function jobView(app, id) {
   app.store.addEventListener("segments", (event) => {
     const { jobId } = /** @type {CustomEvent} */ (event).detail;
     if (jobId === id) shown?.showLive();
+  }, { signal });
+  app.store.addEventListener("transcript", (event) => {
+    if (/** @type {CustomEvent} */ (event).detail.job_id === id) shown?.corrected();
   }, { signal });
   app.store.addEventListener("deleted", (event) => {
     if (/** @type {CustomEvent} */ (event).detail === id) app.navigate("#/");
@@ -85,14 +91,18 @@ class JobPage {
   /**
    * @param {App} app
    * @param {Job} job
+   * @param {number} at seconds where to look first; NaN is nowhere
    */
-  constructor(app, job) {
+  constructor(app, job, at) {
     this.app = app;
     this.job = job;
+    this.at = at;
     /** The attempt whose final text is shown. @type {string | null} */
     this.loaded = null;
     /** @type {string | null} */
     this.heardLanguage = null;
+    /** Of the text that is shown; 0 while there is none. */
+    this.version = 0;
     /** The last quarter of the way that was announced. */
     this.quarter = Math.floor(job.progress * 4);
     this.undo = new AbortController();
@@ -113,7 +123,14 @@ class JobPage {
     /** Whether the shape of the sound was asked for. */
     this.shaped = false;
     this.transcript = new TranscriptView();
-    this.tools = new TranscriptTools(app, this.transcript, job.id);
+    this.editor = new Editor(app, job.id, this.transcript);
+    this.versions = new VersionsPanel(app, job.id);
+    this.tools = new TranscriptTools(app, this.transcript, job.id, [this.editor.button, this.versions.button]);
+    this.editor.addEventListener("saved", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
+    // The first of the two clicks began to play.
+    this.editor.addEventListener("taken", () => this.player.audio.pause());
+    this.editor.addEventListener("closed", () => this.corrected());
+    this.versions.addEventListener("restored", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
     this.transcript.addEventListener("play", (event) => this.player.playFrom(/** @type {CustomEvent} */ (event).detail));
     this.player.addEventListener("position", (event) => {
       const position = /** @type {CustomEvent} */ (event).detail;
@@ -138,6 +155,8 @@ class JobPage {
         this.demo,
       ),
       this.tools.node,
+      this.versions.node,
+      this.editor.node,
       this.transcript.node,
       this.player.node,
     );
@@ -149,6 +168,7 @@ class JobPage {
     this.undo.abort();
     clearInterval(this.ticker);
     this.details.destroy();
+    this.editor.destroy();
     this.player.destroy();
   }
 
@@ -204,19 +224,41 @@ class JobPage {
     try {
       const transcript = await this.app.api.transcript(this.job.id, this.undo.signal);
       if (this.loaded !== wanted) return;
-      this.heardLanguage = transcript.language;
-      // A screen reader needs it to say the words in the right language.
-      this.transcript.list.lang = transcript.language;
-      show(this.transcript.node, true);
-      this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
-      this.tools.update({ lines: transcript.segments.length > 0, done: true });
-      this.paintFacts();
+      this.take(transcript);
     } catch (error) {
       if (this.undo.signal.aborted) return;
       this.loaded = null;
       fill(this.notice, icon("warning"), el("span", null, explain(error)));
       show(this.notice, true);
     }
+  }
+
+  /** @param {Transcript} transcript the current version */
+  take(transcript) {
+    // Events and answers may overtake each other; and nobody's writing is taken away from under their hands.
+    if (transcript.version < this.version || this.editor.open) return;
+    this.version = transcript.version;
+    this.heardLanguage = transcript.language;
+    // A screen reader needs it to say the words in the right language.
+    this.transcript.list.lang = transcript.language;
+    show(this.transcript.node, true);
+    this.transcript.setSegments(transcript.segments, "No speech was heard in this recording.");
+    this.tools.update({ lines: transcript.segments.length > 0, done: true });
+    this.versions.show(transcript);
+    this.paintFacts();
+    if (!Number.isNaN(this.at)) {
+      this.player.seek(this.at);
+      this.transcript.jump(this.at);
+      this.at = NaN;
+    }
+    this.editor.show(transcript);
+  }
+
+  /** There may be a newer version. */
+  corrected() {
+    if (this.editor.open || this.job.state !== "done") return;
+    this.loaded = null;
+    this.loadTranscript();
   }
 
   /** The player, unless the audio is gone; the shape of its sound once it is known that it can be read. */
@@ -241,6 +283,7 @@ class JobPage {
       ["Length", typeof job.duration === "number" ? span(job.duration) : null],
       ["Language", language ? capitalised(language) + (job.language ? "" : " (detected)") : null],
       ["Model", job.model],
+      ["Text", this.version > 1 ? `version ${this.version}, corrected` : null],
       ["Sent", el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at))],
     ];
     fill(
@@ -248,42 +291,4 @@ class JobPage {
       facts.filter(([, value]) => value).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))),
     );
   }
-}
-
-/** @param {Job["state"]} state */
-function waitingText(state) {
-  if (state === "queued") return "The text appears here as soon as it is this recording's turn.";
-  return "Listening… The lines appear here as they are understood.";
-}
-
-/**
- * @param {App} app
- * @param {Job} job
- */
-function demoNotice(app, job) {
-  const demo = app.catalogue.models.find(({ name }) => name === job.model)?.demo ?? false;
-  if (!demo) return null;
-  return el(
-    "p",
-    { class: "notice notice-warn demo-notice" },
-    icon("info"),
-    el("span", null, el("strong", null, "This is the demonstration model."),
-      " It has never heard a human voice, so do not judge Stenobox by this text. Real recordings need a real model."),
-  );
-}
-
-/**
- * @param {App} app
- * @param {Job} job
- */
-function priorityChoice(app, job) {
-  const options = PRIORITIES.map(({ id, label }) => ({ value: id, label }));
-  const onchange = async (/** @type {string} */ value) => {
-    try {
-      await change(app, app.api.setPriority(job.id, value));
-    } catch (error) {
-      app.notify(explain(error));
-    }
-  };
-  return choice({ label: "Turn in the queue", options, value: job.priority, onchange });
 }

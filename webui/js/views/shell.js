@@ -115,6 +115,7 @@ export class Shell {
 function navLinks(user) {
   const links = [
     { href: "#/", label: "Transcripts" },
+    { href: "#/search", label: "Search" },
     { href: "#/keys", label: "API keys" },
   ];
   if (user.role === "admin") links.push({ href: "#/users", label: "Users" });

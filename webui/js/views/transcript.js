@@ -22,6 +22,7 @@ export class TranscriptView extends EventTarget {
     this.lines = [];
     this.current = -1;
     this.following = true;
+    this.editing = false;
     this.active = 0;
     this.list = el("ol", { class: "segments", "aria-label": "Transcript" });
     this.empty = el("p", { class: "empty", hidden: true });
@@ -119,7 +120,8 @@ export class TranscriptView extends EventTarget {
   clicked(event) {
     const target = /** @type {Element} */ (event.target);
     const index = this.lines.findIndex(({ node }) => node.contains(target));
-    if (index < 0) return;
+    // Who edits puts the cursor somewhere; only the times still play.
+    if (index < 0 || (this.editing && !target.closest("button"))) return;
     // Somebody who marks words to copy them does not want them played.
     if (!target.closest("button") && !getSelection()?.isCollapsed) return;
     this.setActive(index);
@@ -144,6 +146,32 @@ export class TranscriptView extends EventTarget {
     this.lines[this.active]?.time.setAttribute("tabindex", "-1");
     this.active = index;
     this.lines[index]?.time.setAttribute("tabindex", "0");
+  }
+
+  /** Lets the texts of the lines be written in, or no more. @param {boolean} on */
+  edit(on) {
+    this.editing = on;
+    this.node.classList.toggle("is-edited", on);
+    for (const line of this.lines) editLine(line, on);
+  }
+
+  /** The lines as they stand there now. @returns {import("../types.js").Line[]} */
+  written() {
+    return this.lines.map(({ segment: { start, end, channel }, text }) => ({
+      start, end, channel: channel ?? null, text: (text.textContent ?? "").replace(/\s+/gu, " ").trim(),
+    }));
+  }
+
+  /**
+   * Marks the line at a position and brings it into view.
+   * @param {number} seconds
+   */
+  jump(seconds) {
+    const index = this.lineAt(seconds);
+    if (index < 0) return;
+    this.setPosition(seconds, false);
+    this.setActive(index);
+    this.lines[index].node.scrollIntoView({ block: "center" });
   }
 
   /**
@@ -183,6 +211,22 @@ function updateLine(line, segment) {
     && line.segment.channel === segment.channel;
   line.segment = segment;
   if (!same) paintLine(line);
+}
+
+/** @param {Line} line @param {boolean} on */
+function editLine({ segment, text }, on) {
+  if (!on) {
+    for (const name of ["contenteditable", "role", "aria-label", "spellcheck"]) text.removeAttribute(name);
+    return;
+  }
+  // Marks of a search would become part of what is written.
+  fill(text, segment.text.trim());
+  text.setAttribute("contenteditable", "plaintext-only");
+  // A browser that does not know it takes formatted text, of which only the words are read.
+  if (!text.isContentEditable) text.setAttribute("contenteditable", "true");
+  text.setAttribute("role", "textbox");
+  text.setAttribute("aria-label", `Line at ${clock(segment.start)}`);
+  text.setAttribute("spellcheck", "true");
 }
 
 /** @param {Line} line */

@@ -21,8 +21,9 @@ export class TranscriptTools {
    * @param {App} app
    * @param {TranscriptView} transcript
    * @param {string} jobId
+   * @param {HTMLElement[]} more further buttons
    */
-  constructor(app, transcript, jobId) {
+  constructor(app, transcript, jobId, more) {
     this.transcript = transcript;
     /** @type {HTMLElement[]} */
     this.marks = [];
@@ -57,7 +58,7 @@ export class TranscriptTools {
       "div",
       { class: "tools" },
       el("div", { class: "search", role: "search" }, icon("search"), this.input, this.count, this.previous, this.next),
-      el("div", { class: "tool-buttons" }, this.followButton, this.copy, this.downloads),
+      el("div", { class: "tool-buttons" }, more, this.followButton, this.copy, this.downloads),
     );
     transcript.addEventListener("following", (event) => {
       this.followButton.setAttribute("aria-pressed", String(/** @type {CustomEvent} */ (event).detail));

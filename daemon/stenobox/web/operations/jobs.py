@@ -54,11 +54,12 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ),
     ("GET", "/api/jobs/{id}/transcript"): Operation(
         "jobs",
-        "The transcript of a job that is done",
+        "The transcript of a job that is done, in its current version",
         {
             200: Answer(
                 "In the format that was asked for.",
                 a.Transcript,
+                headers={"ETag": "Names the version, for `If-Match`"},
                 media_types=tuple(form.media_type for name, form in FORMATS.items() if name != "json"),
             )
         },
@@ -70,7 +71,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ),
     ("GET", "/api/events"): Operation(
         "jobs",
-        "What changes, as server-sent events: `job`, `segments`, `deleted`, `reload`",
+        "What changes, as server-sent events: `job`, `segments`, `transcript`, `deleted`, `reload`",
         {200: Answer("Events, without an end.", media_types=("text/event-stream",))},
     ),
     ("GET", "/api/admin/jobs/stats"): Operation(

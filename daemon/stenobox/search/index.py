@@ -1,0 +1,53 @@
+"""What keeps `search_docs` in step where the triggers of the schema cannot: they keep the rest.
+
+A transcript is found in the transaction that saves it, and gone from the index in the one that removes it.
+"""
+
+from __future__ import annotations
+
+from stenobox.db import Transaction
+
+OWNER = "\ue000"
+LANGUAGE = "\ue001"
+TAG = "\ue002"
+"""What the tokens of `scope` begin with. Words of a search never hold characters of the private use area."""
+
+_SCOPE = """
+char(57344) || jobs.owner_id || ' ' || char(57345) || transcripts.language || COALESCE((
+    SELECT group_concat(' ' || char(57346) || tag_id, '') FROM recording_tags
+    WHERE recording_id = jobs.recording_id), '')
+"""
+
+_TAGS = """
+COALESCE((
+    SELECT group_concat(tags.name, char(10)) FROM recording_tags JOIN tags ON tags.id = tag_id
+    WHERE recording_id = jobs.recording_id), '')
+"""
+
+# The lines of a transcript come after its row, so that a trigger on the row would be too early.
+ADD = f"""
+INSERT INTO search_docs (id, job_id, recording_id, owner_id, created_at, version, scope, title, tags)
+SELECT jobs.seq, jobs.id, jobs.recording_id, jobs.owner_id, jobs.created_at, 1, {_SCOPE},
+    COALESCE(recordings.given_title, recordings.file_title, recordings.filename), {_TAGS}
+FROM jobs JOIN transcripts ON transcripts.job_id = jobs.id
+    JOIN recordings ON recordings.id = jobs.recording_id
+WHERE jobs.id = ? AND jobs.trashed_at IS NULL
+"""  # noqa: S608 - all parts are constants, here and below
+
+# Once for all tags that change together: each change of a row indexes its text again.
+RETAG = f"""
+UPDATE search_docs SET (scope, tags) = (
+    SELECT {_SCOPE}, {_TAGS} FROM jobs JOIN transcripts ON transcripts.job_id = jobs.id
+    WHERE jobs.seq = search_docs.id)
+WHERE recording_id = ?
+"""  # noqa: S608
+
+
+async def add(tx: Transaction, job_id: str) -> None:
+    """Have a transcript found, once its lines are saved; in the same transaction."""
+    await tx.execute(ADD, (job_id,))
+
+
+async def retag(tx: Transaction, recording_id: str) -> None:
+    """After the tags of a recording changed; in the same transaction."""
+    await tx.execute(RETAG, (recording_id,))

@@ -1,0 +1,340 @@
+"""The search finds what is there, at the second where it is said, for those who may see it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stenobox.editing.lines import Line
+from stenobox.errors import BadQuery, InvalidRequest, NotFound
+from stenobox.library import Change
+from stenobox.search import finding
+from stenobox.search.finding import Found, Hit, Wish
+from stenobox.search.passages import MAX_CHARACTERS, Part, passages_of
+from stenobox.search.query import MAX_TERMS, read
+from stenobox.types import Identity, Job, Role
+from storing import Store, claimed, finished, sent, transcript_of
+
+MINUTES = ("Welcome to the board meeting.", "The black computer is on the table.", "Goodbye, Zoë.")
+
+
+async def found(store: Store, who: Identity, text: str, **wish: Any) -> list[str]:
+    return [hit.job_id for hit in (await store.finder.find(who, Wish(text, **wish))).hits]
+
+
+def shown(hit: Hit) -> list[str]:
+    """The passages, with what was looked for in brackets."""
+    return [bracketed(place.passage.parts) for place in hit.places]
+
+
+def bracketed(parts: Iterable[Part]) -> str:
+    return "".join(f"[{part.text}]" if part.hit else part.text for part in parts)
+
+
+async def in_step(store: Store) -> None:
+    """The index says what its source says: FTS5 compares the two itself."""
+    async with store.db.write() as tx:
+        await tx.execute("INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)")
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("board", True),
+        ("BOARD Meeting", True),
+        ("board table", True),
+        ("board chair", False),
+        ('"board meeting"', True),
+        ('"meeting board"', False),
+        ('"welcome to the board"', True),
+        ('"meeting the black"', True),  # from one line into the next
+        ("comp*", True),
+        ("comput", False),
+        ('comp* "the table"', True),
+        ("board -computer", False),
+        ("board -chair", True),
+        ('board -"the chair"', True),
+        ("zoe", True),
+        ("ZOË", True),
+        ("zoe\u0308", True),
+        ("\u201cboard meeting\u201d", True),
+        ("board-meeting", True),
+        ("AND OR NOT board", False),
+        ("board ^ ) : ( + {", True),
+        ("title:board", False),
+        ("notes", True),  # of the title
+    ],
+)
+async def test_what_was_typed_finds_what_it_says(store: Store, ann: Identity, text: str, fits: bool) -> None:
+    job = await finished(store, ann, texts=MINUTES, name="notes.wav")
+    assert await found(store, ann, text) == ([job.id] if fits else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "needs a word"),
+        (" \t - ", "needs a word"),
+        ("...", "needs a word"),
+        ("-board", "beside those"),
+        ('"board meeting', "is open"),
+        ('board "', "is open"),
+        ("bo*", "at least 3 letters"),
+        ("*", "needs a word"),
+        ('"board"*', "after a word"),
+        ("a" * 301, "at most 300 characters"),
+        (" ".join(f"w{n}" for n in range(MAX_TERMS + 1)), f"at most {MAX_TERMS} words"),
+        ("\ue0001", ""),
+    ],
+)
+async def test_a_search_that_cannot_be_read_says_why(
+    store: Store, ann: Identity, text: str, says: str
+) -> None:
+    if not says:
+        assert read(text).match == '("1")'
+        return
+    with pytest.raises(BadQuery, match=says):
+        await store.finder.find(ann, Wish(text))
+
+
+@given(st.text(alphabet=st.sampled_from("ab ß東\"*-():^{}'+\x00\ue000\u0301.,"), max_size=40))
+def test_whatever_is_typed_becomes_strings_and_operators_of_ours(text: str) -> None:
+    try:
+        match = read(text).match
+    except BadQuery:
+        return
+    outside = "".join(match.split('"')[::2])
+    assert set(outside.replace("AND", "").replace("NOT", "").replace("OR", "")) <= set(" ()*")
+    assert "\ue000" not in match
+
+
+@given(st.text(max_size=60))
+def test_no_text_that_is_typed_breaks_the_search(text: str) -> None:
+    """OWASP ASVS 5.3.4: FTS5 itself takes whatever was read."""
+    try:
+        match = read(text).match
+    except BadQuery:
+        return
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE VIRTUAL TABLE texts USING fts5 (body)")
+        assert database.execute("SELECT * FROM texts WHERE texts MATCH ?", (match,)).fetchall() == []
+
+
+async def test_a_hit_shows_its_lines_with_their_seconds(store: Store, ann: Identity) -> None:
+    job = await finished(store, ann, texts=[*MINUTES, "The computer again: a computer."], name="pc.wav")
+    page = await store.finder.find(ann, Wish("computer"))
+    hit = page.hits[0]
+    assert (page.total, page.complete, page.next) == (1, True, None)
+    assert shown(hit) == ["The black [computer] is on the table.", "The [computer] again: a [computer]."]
+    assert [(place.start, place.end) for place in hit.places] == [(1.0, 1.5), (3.0, 3.5)]
+    assert (hit.job_id, hit.recording_id, hit.lines) == (job.id, job.recording_id, 2)
+    assert (hit.owner, hit.language, hit.duration, hit.version) == ("ann", "en", 12.5, 1)
+
+
+async def test_a_title_and_a_tag_show_what_was_looked_for(store: Store, ann: Identity) -> None:
+    job = await finished(store, ann, texts=MINUTES)
+    change = Change({"title": "The board in May"}, ["Board 2026", "Käse"])
+    await store.library.change(job.recording_id, ann, change)
+    hit = (await store.finder.find(ann, Wish("board"))).hits[0]
+    assert bracketed(hit.title) == "The [board] in May"
+    assert hit.tags == (Part("Board 2026", True), Part("Käse", False))
+    assert await found(store, ann, "kase may computer") == [job.id]
+
+
+async def test_a_title_counts_more_than_the_text(store: Store, ann: Identity) -> None:
+    other = await finished(store, ann, 1, ["The board, the board and the board."])
+    titled = await finished(store, ann, 2, ["Nothing of it."])
+    await store.library.change(titled.recording_id, ann, Change({"title": "Board"}))
+    for pitch in (3, 4, 5):
+        await finished(store, ann, pitch, ["Something else."])
+    assert await found(store, ann, "board") == [titled.id, other.id]
+
+
+async def test_the_current_version_is_found_and_no_other(store: Store, ann: Identity) -> None:
+    job = await finished(store, ann, texts=MINUTES)
+    lines = [Line(0.0, 1.0, "Welcome, bored people."), Line(4.0, 5.0, "The yellow chair.", 1)]
+    await store.versions.add(job.id, ann, lines)
+    assert await found(store, ann, "computer") == []
+    hit = (await store.finder.find(ann, Wish("chair"))).hits[0]
+    assert (shown(hit), hit.version) == (["The yellow [chair]."], 2)
+    assert (hit.places[0].start, hit.places[0].end, hit.places[0].channel) == (4.0, 5.0, 1)
+    await store.versions.restore(job.id, 1, ann)
+    assert await found(store, ann, "chair") == []
+    assert await found(store, ann, "computer") == [job.id]
+    await in_step(store)
+
+
+async def test_lines_with_line_breaks_in_them_keep_their_seconds(store: Store, ann: Identity) -> None:
+    await finished(store, ann, texts=["one\ntwo\n", "", "three"])
+    hit = (await store.finder.find(ann, Wish("three"))).hits[0]
+    assert hit.places[0].start == 2.0
+
+
+async def test_only_what_one_may_see_is_found(store: Store, ann: Identity) -> None:
+    """OWASP ASVS 4.2.1."""
+    bob, admin = await store.user("bob"), await store.user("root", Role.ADMIN)
+    viewer = await store.user("vic", Role.VIEWER)
+    hers, his = await finished(store, ann, 1, MINUTES), await finished(store, bob, 2, MINUTES)
+    assert await found(store, ann, "computer") == [hers.id]
+    assert await found(store, bob, "computer") == [his.id]
+    assert await found(store, viewer, "computer") == []
+    assert set(await found(store, admin, "computer")) == {hers.id, his.id}
+    assert await found(store, admin, "computer", owner="bob") == [his.id]
+    assert await found(store, ann, "computer", owner="bob") == [hers.id]
+    with pytest.raises(NotFound):
+        await found(store, admin, "computer", owner="nobody")
+
+
+async def test_nobody_writes_themselves_into_the_hits_of_others(store: Store, ann: Identity) -> None:
+    """OWASP ASVS 5.3.4: what the index knows an owner by, written as a title and as text."""
+    bob = await store.user("bob")
+    job = await finished(store, bob, texts=[f"board \ue000{ann.user.id}"])
+    await store.library.change(job.recording_id, bob, Change({"title": f"board \ue000{ann.user.id}"}))
+    await store.versions.add(job.id, bob, [Line(0.0, 1.0, f"board \ue000{ann.user.id} again")])
+    assert await found(store, bob, "board") == [job.id]
+    assert await found(store, ann, "board") == []
+    assert await found(store, ann, f"\ue000{bob.user.id} board") == []
+
+
+async def test_what_is_found_is_narrowed(store: Store, ann: Identity) -> None:
+    admin = await store.user("root", Role.ADMIN)
+    first = await finished(store, ann, 1, MINUTES)
+    await sent(store, ann, pitch=2)
+    lease = await claimed(store)
+    german = dataclasses.replace(transcript_of(lease.job, MINUTES), language="de")
+    second = await store.jobs.complete(lease, german)
+    await store.library.change(second.recording_id, ann, Change(tags=["Käse & Co"]))
+    assert await found(store, ann, "board", language="de") == [second.id]
+    assert await found(store, ann, "board", language="fr") == []
+    for who in (ann, admin):
+        assert await found(store, who, "board", tag="käse & co") == [second.id]
+        assert await found(store, who, "board", tag="none") == []
+    assert await found(store, ann, "board", until=second.created_at) == [first.id]
+    assert await found(store, ann, "board", since=second.created_at) == [second.id]
+    assert await found(store, ann, "board", since=second.created_at + 1) == []
+    assert await found(store, ann, "board", tag="käse & co", language="en") == []
+
+
+async def test_the_index_and_its_source_go_together(store: Store, ann: Identity) -> None:
+    kept = await finished(store, ann, 9, ["The board stays."])
+
+    async def gone(job: Job) -> None:
+        assert await found(store, ann, "board") == [kept.id]
+        await in_step(store)
+
+    job = await finished(store, ann, 1, MINUTES)
+    await store.trash.put_job(job.id, ann)
+    await gone(job)
+    await store.trash.restore_job(job.id, ann)
+    assert set(await found(store, ann, "board")) == {kept.id, job.id}
+    await store.versions.add(job.id, ann, [Line(0.0, 1.0, "The board, corrected.")])
+    await store.trash.put_recording(job.recording_id, ann)
+    await gone(job)
+    await store.trash.restore_recording(job.recording_id, ann)
+    assert set(await found(store, ann, "corrected")) == {job.id}
+    await store.trash.put_recording(job.recording_id, ann)
+    await store.trash.erase_recording(job.recording_id, ann)
+    await gone(job)
+    job = await finished(store, ann, 2, MINUTES)
+    await store.versions.add(job.id, ann, [Line(0.0, 1.0, "The board.")])
+    await store.library.change(kept.recording_id, ann, Change({"transcript_days": 0}))
+    store.clock.now += 3 * 86_400
+    await store.retention(transcript_days=2).apply()
+    await gone(job)
+    bob = await store.user("bob")
+    await finished(store, bob, 3, MINUTES)
+    async with store.db.write() as tx:
+        await tx.execute("DELETE FROM users WHERE id = ?", (bob.user.id,))
+    await gone(job)
+    for table in ("search_docs", "transcripts"):
+        assert await store.count(table) == 1
+
+
+async def test_a_transcript_is_found_once_it_is_there_and_not_before(store: Store, ann: Identity) -> None:
+    job = await sent(store, ann)
+    lease = await claimed(store)
+    assert await found(store, ann, "hello") == []
+    async with store.db.read() as reader:
+        assert await reader.fetch_all("SELECT * FROM search_docs") == []
+        await store.jobs.complete(lease, transcript_of(lease.job))
+        assert await reader.fetch_all("SELECT * FROM search_docs") == []
+    assert await found(store, ann, "hello") == [job.id]
+
+
+async def test_a_library_that_was_filled_before_there_was_a_search_is_found(
+    store: Store, ann: Identity
+) -> None:
+    from stenobox.db.steps.m0008_texts import FILL
+
+    job = await finished(store, ann, texts=MINUTES)
+    trashed = await finished(store, ann, 2, MINUTES)
+    await store.trash.put_job(trashed.id, ann)
+    async with store.db.write() as tx:
+        await tx.execute("DELETE FROM search_docs")
+        await tx.execute(FILL)
+    assert await found(store, ann, "board") == [job.id]
+    await in_step(store)
+
+
+async def test_pages_follow_each_other_whatever_comes_in_meanwhile(store: Store, ann: Identity) -> None:
+    jobs = [await finished(store, ann, pitch, ["The board."]) for pitch in range(1, 8)]
+    seen: list[str] = []
+    cursor: str | None = None
+    for turn in range(4):
+        page: Found = await store.finder.find(ann, Wish("board"), 2, cursor)
+        seen += [hit.job_id for hit in page.hits]
+        cursor = page.next
+        await finished(store, ann, 20 + turn, ["The board."])
+    assert cursor is None
+    assert seen == [job.id for job in reversed(jobs)]
+
+
+async def test_a_limit_or_a_cursor_that_is_none_is_refused(store: Store, ann: Identity) -> None:
+    for limit, cursor in ((0, None), (51, None), (5, "x"), (5, "WzEsMl0x"), (5, "Wy0xLDJd"), (5, "é")):
+        with pytest.raises(InvalidRequest):
+            await store.finder.find(ann, Wish("board"), limit, cursor)
+
+
+async def test_a_search_that_fits_more_than_is_looked_at_says_so(
+    store: Store, ann: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "CANDIDATES", 3)
+    jobs = [await finished(store, ann, pitch, ["The board."]) for pitch in range(1, 6)]
+    page = await store.finder.find(ann, Wish("board"))
+    assert [hit.job_id for hit in page.hits] == [job.id for job in reversed(jobs[2:])]
+    assert (page.total, page.complete) == (3, False)
+
+
+async def test_words_that_most_transcripts_hold_put_the_newest_first(
+    store: Store, ann: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "SAMPLE", 4)
+    jobs = [await finished(store, ann, pitch, ["The board. " * (6 - pitch)]) for pitch in range(1, 6)]
+    rare = await finished(store, ann, 8, ["The board and a chair."])
+    assert await found(store, ann, "board") == [rare.id, *(job.id for job in reversed(jobs))]
+    assert await found(store, ann, '"the board"') == [rare.id, *(job.id for job in reversed(jobs))]
+    assert await found(store, ann, "board chair") == [rare.id]
+    assert await found(store, ann, "boa*") != []
+
+
+def test_a_long_line_is_cut_around_its_first_hit() -> None:
+    words = "word " * 200
+    (passage,), lines = passages_of(f"nothing\n{words}\x01hit\x02 {words}")
+    text = "".join(part.text for part in passage.parts)
+    assert (passage.line, lines) == (1, 1)
+    assert [part.text for part in passage.parts if part.hit] == ["hit"]
+    assert text.startswith("…word") and text.endswith("word…")
+    assert len(text) <= MAX_CHARACTERS + 1
+
+
+def test_of_many_lines_those_with_the_most_hits_are_shown_in_their_order() -> None:
+    marked = "\n".join("\x01a\x02 " * count for count in (1, 3, 1, 4, 2))
+    shown, lines = passages_of(marked)
+    assert ([passage.line for passage in shown], lines) == ([1, 3, 4], 5)
