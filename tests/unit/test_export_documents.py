@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from io import BytesIO, StringIO
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import docx
 import html5lib
@@ -16,7 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from stenobox.cli import transcribe
 from stenobox.exports import FORMATS, ExportOptions, render
+from stenobox.inboxes import InboxSettings
 from stenobox.types import Transcript
 from unit.test_exports import Spoken, said, text_of
 
@@ -226,6 +228,12 @@ def test_whatever_is_said_lrc_has_one_time_for_each_line(text: str) -> None:
     assert times == [
         [time] for time in ("[00:01.00]", "[00:03.00]") if time != "[00:01.00]" or spoken_text(text)
     ]
+
+
+def test_every_format_is_offered_to_the_command_and_to_hot_folders() -> None:
+    results = get_args(get_type_hints(InboxSettings, include_extras=True)["results"])[0]
+    assert get_args(get_args(results)[0]) == tuple(FORMATS)
+    assert tuple(FORMATS) == transcribe.FORMATS
 
 
 def test_every_format_that_takes_options_is_named_with_known_ones() -> None:

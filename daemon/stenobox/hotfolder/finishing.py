@@ -17,7 +17,7 @@ from stenobox.errors import NotFound, SettingsError, StateConflict
 from stenobox.hotfolder.complete import look_at
 from stenobox.hotfolder.drops import Drop, Drops
 from stenobox.hotfolder.folders import TEMPORARY, Place, move, remove, write_new
-from stenobox.hotfolder.names import DONE, ERROR_SUFFIX, FAILED, free_names, result_names
+from stenobox.hotfolder.names import DONE, ERROR_SUFFIX, FAILED, free_names, result_names, shown
 from stenobox.hotfolder.taking import effective
 from stenobox.inboxes import InboxSettings
 from stenobox.jobs import Jobs
@@ -92,8 +92,9 @@ class Finisher:
         return _CANCELLED
 
     def _write(self, drop: Drop, transcript: Transcript, settings: InboxSettings) -> None:
+        title = shown(drop.place[-1]).rpartition(".")[0] or shown(drop.place[-1])
         for name in settings.results:
-            result = exports.render(transcript, name)
+            result = exports.render(transcript, name, title=title)
             names = result_names(drop.place[-1], result.extension)
             write_new(self.settings.path, drop.place[:-1], names, result.content)
 
