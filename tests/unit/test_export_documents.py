@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import time
 from dataclasses import replace
 from io import BytesIO, StringIO
 from itertools import pairwise
@@ -98,6 +99,13 @@ def test_a_word_document_has_title_facts_and_paragraphs_with_their_times() -> No
     assert about.created.year == 1970, "the template's own date"
     without = word_of(said(*CALL), timestamps=False)
     assert [one.text for one in without.paragraphs[2:]] == ["Good morning. How are you?", "Fine."]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_transcript_always_gives_the_same_bytes(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = render(said(*CALL), format)
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
+    assert render(said(*CALL), format) == before
 
 
 def test_a_word_document_is_in_the_language_and_direction_of_its_text() -> None:

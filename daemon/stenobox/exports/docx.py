@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from stenobox.exports.characters import plain
 from stenobox.exports.options import ExportOptions
@@ -34,7 +35,16 @@ def render(transcript: Transcript, options: ExportOptions, title: str) -> bytes:
         paragraph.add_run(part.text)
     file = BytesIO()
     document.save(file)
-    return file.getvalue()
+    return _repacked(file)
+
+
+def _repacked(file: BytesIO) -> bytes:
+    """Without the time of day in it, so that one transcript always gives the same bytes."""
+    packed = BytesIO()
+    with ZipFile(file) as before, ZipFile(packed, "w") as after:
+        for part in before.infolist():
+            after.writestr(ZipInfo(part.filename), before.read(part), ZIP_DEFLATED)
+    return packed.getvalue()
 
 
 def _describe(document: Document, transcript: Transcript, name: str) -> None:

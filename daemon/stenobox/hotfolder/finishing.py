@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from stenobox import exports
 from stenobox.errors import NotFound, SettingsError, StateConflict
+from stenobox.exports.names import title_of
 from stenobox.hotfolder.complete import look_at
 from stenobox.hotfolder.drops import Drop, Drops
 from stenobox.hotfolder.folders import TEMPORARY, Place, move, remove, write_new
-from stenobox.hotfolder.names import DONE, ERROR_SUFFIX, FAILED, free_names, result_names, shown
+from stenobox.hotfolder.names import DONE, ERROR_SUFFIX, FAILED, free_names, result_names
 from stenobox.hotfolder.taking import effective
 from stenobox.inboxes import InboxSettings
 from stenobox.jobs import Jobs
@@ -70,10 +71,11 @@ class Finisher:
             raise RuntimeError("a job without a name is done")
         try:
             transcript = await self.transcripts.get(drop.job_id, self.everybody)
+            title = title_of(await self.jobs.get(drop.job_id, self.everybody))
         except (NotFound, StateConflict):
             return False  # deleted, or begun again, in this moment
         settings = await asyncio.to_thread(_settings, self.settings)
-        await finish(asyncio.to_thread(self._write, drop, transcript, settings))
+        await finish(asyncio.to_thread(self._write, drop, transcript, title, settings))
         await finish(asyncio.to_thread(self._dispose, drop, settings))
         await self.drops.over(drop, stays=await asyncio.to_thread(self._lies_there, drop))
         log.info("drop_done", inbox=self.settings.name, job=drop.job_id)
@@ -91,8 +93,7 @@ class Finisher:
                 return _VAIN[job.state].format(detail=job.error_detail or "").strip()
         return _CANCELLED
 
-    def _write(self, drop: Drop, transcript: Transcript, settings: InboxSettings) -> None:
-        title = shown(drop.place[-1]).rpartition(".")[0] or shown(drop.place[-1])
+    def _write(self, drop: Drop, transcript: Transcript, title: str, settings: InboxSettings) -> None:
         for name in settings.results:
             result = exports.render(transcript, name, title=title)
             names = result_names(drop.place[-1], result.extension)
