@@ -25,6 +25,8 @@ def plain(text: str) -> str:
 
 def width(text: str) -> int:
     """How many characters a reader counts: accents that stand over another one are none."""
+    if text.isascii():
+        return len(text)
     return sum(1 for character in text if unicodedata.category(character) not in ("Mn", "Me", "Cf"))
 
 

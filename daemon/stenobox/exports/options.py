@@ -32,9 +32,7 @@ class Layout:
 
 
 class ExportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is not given is as the format has it by itself. Any of the last six has subtitles laid out anew,
-    by the usual rules as far as they are not given; without them each segment is one cue.
-    """
+    """What is not given is as usual. One of the last six has subtitles laid out; else a segment is a cue."""
 
     timestamps: (
         Annotated[bool, Meta(description="Begin each paragraph or line with its time")] | UnsetType

@@ -16,5 +16,6 @@ def render(transcript: Transcript, options: ExportOptions, _title: str) -> str:
         text = " ".join(segment.text.split())
         who = label(segment, options)
         text = f"{who}: {text}" if who and text else text
-        rows.append(f"{milliseconds(segment.start)}\t{milliseconds(segment.end)}\t{text}\n")
+        start, end = (max(0, milliseconds(moment)) for moment in (segment.start, segment.end))
+        rows.append(f"{start}\t{end}\t{text}\n")
     return "".join(rows)

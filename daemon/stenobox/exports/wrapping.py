@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from stenobox.exports.characters import is_wide, width
@@ -49,26 +49,41 @@ class _Atom(NamedTuple):
     cost: float
 
 
+class _Ruler(NamedTuple):
+    """Atoms from `first` up to `last` are `ends[last] - starts[first]` characters on one line."""
+
+    starts: list[int]
+    ends: list[int]
+    line_chars: int
+
+    def lines(self, first: int, last: int) -> int:
+        """How many lines these atoms need."""
+        starts, ends, line_chars = self
+        lines, begin = 1, first
+        for at in range(first + 1, last):
+            if ends[at + 1] - starts[begin] > line_chars:
+                lines, begin = lines + 1, at
+        return lines
+
+
 def cut(text: str, line_chars: int, cue_lines: int, pieces: int = 1) -> list[Piece]:
     """The text in cues of at most `cue_lines` lines of at most `line_chars` characters; at least `pieces` of
     them if it has as many words. Lines joined by spaces are the text, its spaces single.
     """
     atoms = list(_atoms(text, line_chars))
-    ends = list(itertools.accumulate((atom.width + atom.space for atom in atoms), initial=0))
-
-    def size(first: int, last: int) -> int:
-        return ends[last] - ends[first] - atoms[first].space
-
     if not atoms:
         return []
-    whole = size(0, len(atoms))
+    ends = list(itertools.accumulate((atom.width + atom.space for atom in atoms), initial=0))
+    starts = [end + atom.space for end, atom in zip(ends, atoms, strict=False)]
+    ruler = _Ruler(starts, ends, line_chars)
+    whole = ends[-1] - starts[0]
     room = line_chars * cue_lines
     if pieces > 1:
         room = min(room, math.ceil(whole / pieces))
-    spans = _spans(atoms, size, (line_chars, cue_lines), room)
+    spans = _spans(atoms, ruler, cue_lines, room)
     done, found = 0, []
     for first, last in spans:
-        cuts = _balanced(atoms, size, (first, last), line_chars)
+        cuts = _balanced(atoms, ruler, first, last)
         lines = tuple(_text(atoms[one:other]) for one, other in itertools.pairwise(cuts))
         letters = sum(len(atom.text) for atom in atoms[first:last])
         found.append(Piece(lines, done, done + letters))
@@ -128,15 +143,15 @@ def _cost(text: str) -> float:
 
 def _spans(
     atoms: Sequence[_Atom],
-    size: Callable[[int, int], int],
-    shape: tuple[int, int],
+    ruler: _Ruler,
+    cue_lines: int,
     room: int,
 ) -> list[tuple[int, int]]:
-    """Which atoms go into which cue; its `shape` is characters of a line, and lines."""
-    line_chars, cue_lines = shape
+    """Which atoms go into which cue."""
+    starts, ends, line_chars = ruler
     count = len(atoms)
-    whole = size(0, count)
-    if whole <= room and _lines(size, 0, count, line_chars) <= cue_lines:
+    whole = ends[count] - starts[0]
+    if whole <= room and ruler.lines(0, count) <= cue_lines:
         return [(0, count)]
     ideal = whole / math.ceil(whole / room)
     best = [0.0] + [math.inf] * count
@@ -144,8 +159,8 @@ def _spans(
     for first in range(count):
         lines, begin = 1, first
         for last in range(first + 1, count + 1):
-            filled = size(first, last)
-            if size(begin, last) > line_chars:
+            filled = ends[last] - starts[first]
+            if ends[last] - starts[begin] > line_chars:
                 lines, begin = lines + 1, last - 1
             if last > first + 1 and (filled > room or lines > cue_lines):
                 break
@@ -160,30 +175,19 @@ def _spans(
     return spans[::-1]
 
 
-def _lines(size: Callable[[int, int], int], first: int, last: int, line_chars: int) -> int:
-    """How many lines these atoms need."""
-    lines, begin = 1, first
-    if size(first, last) <= line_chars:
-        return 1
-    for at in range(first + 1, last):
-        if size(begin, at + 1) > line_chars:
-            lines, begin = lines + 1, at
-    return lines
-
-
-def _balanced(
-    atoms: Sequence[_Atom], size: Callable[[int, int], int], span: tuple[int, int], line_chars: int
-) -> list[int]:
+def _balanced(atoms: Sequence[_Atom], ruler: _Ruler, first: int, last: int) -> list[int]:
     """Where the lines of a cue begin, and its end: as few lines as it takes, alike in length."""
-    first, last = span
-    lines = _lines(size, first, last, line_chars)
-    ideal = size(first, last) / lines
+    starts, ends, line_chars = ruler
+    lines = ruler.lines(first, last)
+    if lines == 1:
+        return [first, last]
+    ideal = (ends[last] - starts[first]) / lines
     best: dict[int, tuple[float, tuple[int, ...]]] = {first: (0.0, (first,))}
     for line in range(1, lines + 1):
         reached: dict[int, tuple[float, tuple[int, ...]]] = {}
         for begin, (so_far, cuts) in best.items():
             for end in range(begin + 1, last + 1):
-                filled = size(begin, end)
+                filled = ends[end] - starts[begin]
                 if filled > line_chars:
                     break
                 if (end == last) is not (line == lines):

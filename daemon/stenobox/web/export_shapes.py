@@ -19,9 +19,7 @@ FormatName = Annotated[str, Meta(extra_json_schema={"enum": list(FORMATS)})]
 
 
 class ExportOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Transcripts of these jobs, each in these formats. An option counts for the formats that it means
-    something to, and is refused if there is none.
-    """
+    """An option counts for those of the formats that it means something to, and is refused if for none."""
 
     jobs: JobIds
     formats: Annotated[list[FormatName], Meta(min_length=1, max_length=len(FORMATS))]
