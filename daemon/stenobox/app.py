@@ -16,7 +16,16 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from stenobox.access import Accounts, AttemptLimiter, Keys, Passwords, Sessions, SetupLink, Users
+from stenobox.access import (
+    Accounts,
+    AttemptLimiter,
+    Keys,
+    Passwords,
+    RequestLimits,
+    Sessions,
+    SetupLink,
+    Users,
+)
 from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
@@ -40,12 +49,17 @@ from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.watchdog import Watchdog
+from stenobox.networks import networks_of
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
+from stenobox.tls import ServedCertificate, places_of
 from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
+from stenobox.web.client import see_client
+from stenobox.web.connection import watch
 from stenobox.web.headers import add_security_headers
+from stenobox.web.hsts import add_hsts
 from stenobox.web.middleware import gate, mark_started, observe, render_problems
 from stenobox.web.openapi import document
 from stenobox.web.operations import OPERATIONS
@@ -67,20 +81,27 @@ LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 log = get_logger(__name__)
 
 
-def build(settings: Settings) -> web.Application:
+def build(settings: Settings, certificate: ServedCertificate | None = None) -> web.Application:
     """The application, not started: `AppRunner.setup` opens the data folder and starts the parts.
 
-    Starting raises DataError (with DataInUse), SettingsError, DiskFull.
+    Without `certificate` it begins with none, and takes what it finds. Raises SettingsError. Starting raises
+    DataError (with DataInUse), SettingsError, DiskFull.
     """
-    app = web.Application(middlewares=[observe, render_problems, gate], client_max_size=MAX_JSON_BYTES)
+    app = web.Application(
+        middlewares=[see_client, watch, observe, render_problems, gate], client_max_size=MAX_JSON_BYTES
+    )
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(add_hsts)
     app.on_response_prepare.append(mark_started)
     app.on_response_prepare.append(tus.mark)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.extend([_data, _forks, _parts, _background])
     app[keys.SETTINGS] = settings
     app[keys.OPENAPI] = document(ROUTES, OPERATIONS)
+    app[keys.PROXIES] = networks_of(settings.listen.trusted_proxies, "listen.trusted_proxies")
+    app[keys.LIMITS] = RequestLimits(settings.limits)
     app[LAYOUT] = Layout(settings.data)
+    app[keys.TLS] = certificate or ServedCertificate(places_of(settings.tls, app[LAYOUT]))
     app[WATCHDOG] = Watchdog(os.environ, lambda: app[WORKER].status.alive)
     add_routes(app)
     return app
@@ -231,6 +252,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[EXPIRY],
                 app[HOT_FOLDERS],
                 app[HOUSEKEEPING],
+                app[keys.TLS],
             )
         ]
         yield

@@ -4,6 +4,7 @@ from stenobox.access.accounts import Accounts, Removal
 from stenobox.access.keys import KeyInfo, Keys
 from stenobox.access.passwords import Passwords
 from stenobox.access.ratelimit import AttemptLimiter
+from stenobox.access.requestlimits import RequestLimits
 from stenobox.access.sessions import Sessions
 from stenobox.access.setup import SetupLink
 from stenobox.access.users import Users
@@ -15,6 +16,7 @@ __all__ = [
     "Keys",
     "Passwords",
     "Removal",
+    "RequestLimits",
     "Sessions",
     "SetupLink",
     "Users",

@@ -9,12 +9,14 @@
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
+    │   │   └── TooManyRequests
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
+    ├── CertificateInvalid      a key or certificate that browsers would refuse
     ├── AddressUnusable         the address to listen on is taken or not ours; the process does not start
     ├── ModelError              a model that is not what its manifest says
     ├── AudioError              the recording cannot be decoded
@@ -40,10 +42,12 @@ from stenobox.errors.access import (
     RateLimited,
     SetupLinkInvalid,
     SetupRequired,
+    TooManyRequests,
     WrongCredentials,
 )
 from stenobox.errors.box import (
     AddressUnusable,
+    CertificateInvalid,
     DaemonUnreachable,
     DataError,
     DataInUse,
@@ -109,6 +113,7 @@ __all__ = [
     "AudioRemoved",
     "AudioTooLong",
     "BadInput",
+    "CertificateInvalid",
     "ChangedMeanwhile",
     "ChunkConflict",
     "ChunkCorrupt",
@@ -149,6 +154,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TooManyRequests",
     "Unavailable",
     "UndecodableAudio",
     "UnknownLanguage",

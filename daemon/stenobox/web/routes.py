@@ -12,6 +12,7 @@ from stenobox.web import (
     events,
     jobs,
     machine,
+    network,
     openapi,
     pages,
     recordings,
@@ -78,6 +79,8 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/api/users/{name}", admin.remove_user, Who.ADMIN),
     Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN),
     Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN),
+    Route("GET", "/api/admin/tls", network.tls_state, Who.ADMIN),
+    Route("POST", "/api/admin/tls/reload", network.tls_reload, Who.ADMIN),
 )
 
 _BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route in ROUTES}
