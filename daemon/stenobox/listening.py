@@ -49,19 +49,19 @@ log = get_logger(__name__)
 
 
 class Listener:
-    """Accepts for one `web.Server` until `stop()`."""
+    """Accepts for one `web.Server` until `stop()`. Connections from `exempt` networks are not counted."""
 
     def __init__(
         self,
         server: web.Server,
         certificate: ServedCertificate,
         limits: LimitsSettings,
-        proxies: tuple[Network, ...],
+        exempt: tuple[Network, ...],
     ) -> None:
         self._server = server
         self._certificate = certificate
         self._limits = limits
-        self._proxies = proxies
+        self._exempt = exempt
         self._redirects = web.Server(_to_https)
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -120,7 +120,7 @@ class Listener:
     def _begin(self, connected: socket.socket, peer: str) -> None:
         address = address_of(peer)
         side = side_of(address)
-        exempt = address is None or address.is_loopback or any(address in each for each in self._proxies)
+        exempt = address is None or any(address in each for each in self._exempt)
         if not exempt and self._limits.connections and self._open[side] >= self._limits.connections:
             log.debug("too_many_connections")
             connected.close()

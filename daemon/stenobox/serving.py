@@ -20,6 +20,7 @@ from stenobox.config import ListenSettings, Settings
 from stenobox.errors import AddressUnusable, SettingsError
 from stenobox.listening import Listener
 from stenobox.log import get_logger
+from stenobox.networks import LOOPBACK
 from stenobox.paths import Layout
 from stenobox.tls import ServedCertificate, places_of
 from stenobox.web.connection import LINGER_SECONDS
@@ -85,7 +86,7 @@ async def _listening(settings: Settings) -> AsyncIterator[tuple[web.Application,
 async def start_listening(runner: web.BaseRunner, app: web.Application, listen: ListenSettings) -> Listener:
     """Accept connections for a runner that is set up. Raises AddressUnusable."""
     assert runner.server is not None  # noqa: S101  # for mypy: it is there after setup()
-    listener = Listener(runner.server, app[TLS], app[SETTINGS].limits, app[PROXIES])
+    listener = Listener(runner.server, app[TLS], app[SETTINGS].limits, (*LOOPBACK, *app[PROXIES]))
     try:
         await listener.start(listen.host, listen.port)
     except OSError as error:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import io
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -83,10 +84,30 @@ class Person:
 class Box:
     """The running application and ways to be somebody."""
 
-    def __init__(self, app: web.Application, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        client: TestClient[web.Request, web.Application],
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.app = app
+        self.trust = trust
         self.client = client
         self.nobody = Person(client, {})
+
+    @contextlib.asynccontextmanager
+    async def connected(
+        self, *, sock: socket.socket | None = None
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A bare connection, encrypted and verified when the box speaks HTTPS."""
+        where: dict[str, Any] = {"sock": sock} if sock else {"host": "127.0.0.1", "port": self.client.port}
+        if self.trust is not None:
+            where |= {"ssl": self.trust, "server_hostname": "localhost"}
+        reader, writer = await asyncio.open_connection(**where)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
     async def set_up(self) -> Person:
         """Make the first administrator through the link's token."""
@@ -139,13 +160,13 @@ async def running_box(settings: Settings, *, https: bool = False) -> AsyncIterat
     if https:
         await asyncio.to_thread(put, layout, self_signed(("localhost", "127.0.0.1")))
     certificate = await asyncio.to_thread(ServedCertificate.load, places_of(settings.tls, layout))
-    trust = True if certificate.pair is None else _trusting(certificate.pair)
+    trust = None if certificate.pair is None else _trusting(certificate.pair)
     with blockbuster_ctx("stenobox"):
         app = build(settings, certificate)
         # DummyCookieJar would do too, but hides Set-Cookie from answers; nothing is ever sent from this jar.
-        client = TestClient(BoxServer(app), cookie_jar=CookieJar(), connector=TCPConnector(ssl=trust))
+        client = TestClient(BoxServer(app), cookie_jar=CookieJar(), connector=TCPConnector(ssl=trust or True))
         await client.start_server()
         try:
-            yield Box(app, client)
+            yield Box(app, client, trust)
         finally:
             await client.close()

@@ -211,7 +211,7 @@ async def test_another_site_cannot_sign_a_browser_in_or_set_the_box_up(box: Box)
 
 async def test_the_page_itself_may_change_things(box: Box, anna: Person) -> None:
     browser = await box.by_session(ADMIN)
-    origin = f"http://127.0.0.1:{box.client.port}"
+    origin = f"https://127.0.0.1:{box.client.port}"
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": origin}, {}):
         answer = await browser.post("/api/keys", json={"name": "mine"}, headers=headers)
         assert answer.status == 201
@@ -258,8 +258,8 @@ async def test_the_session_cookie_cannot_be_read_by_scripts_or_sent_by_other_sit
     answer = await box.nobody.post("/api/auth/login", json={"name": ADMIN, "password": PASSWORD})
     header = answer.headers["Set-Cookie"]
     name, *flags = [part.strip().lower() for part in header.split(";")]
-    assert name.startswith("stenobox_session=")
-    assert {"httponly", "samesite=lax", "path=/"} <= set(flags)
+    assert name.startswith("__host-stenobox_session=")
+    assert {"httponly", "secure", "samesite=lax", "path=/"} <= set(flags)
     assert not [flag for flag in flags if flag.startswith("domain")]
 
 
@@ -285,11 +285,11 @@ async def test_over_https_the_cookie_is_secure_and_bound_to_the_host() -> None:
 
 
 async def test_signing_in_always_makes_a_new_session(box: Box, anna: Person) -> None:
-    planted = {"Cookie": "stenobox_session=planted-by-mallory"}
+    planted = {"Cookie": "__Host-stenobox_session=planted-by-mallory"}
     answer = await box.nobody.post(
         "/api/auth/login", json={"name": ADMIN, "password": PASSWORD}, headers=planted
     )
-    assert answer.cookies["stenobox_session"].value != "planted-by-mallory"
+    assert answer.cookies["__Host-stenobox_session"].value != "planted-by-mallory"
     assert (await Person(box.client, planted).get("/api/auth/me")).status == 401
 
 
@@ -303,7 +303,7 @@ async def test_signing_out_ends_the_session_on_the_server(box: Box, anna: Person
     browser = await box.by_session(ADMIN)
     answer = await browser.post("/api/auth/logout")
     assert answer.status == 204
-    assert answer.cookies["stenobox_session"]["max-age"] == "0"
+    assert answer.cookies["__Host-stenobox_session"]["max-age"] == "0"
     assert (await browser.get("/api/auth/me")).status == 401
 
 
@@ -421,11 +421,9 @@ TRAVERSALS = (
 async def test_static_files_are_only_those_of_the_page(box: Box, anna: Person) -> None:
     for path in TRAVERSALS:
         # A raw request: a client library would tidy the path up first.
-        reader, writer = await asyncio.open_connection("127.0.0.1", box.client.port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = await asyncio.wait_for(reader.read(), 30)
-        writer.close()
-        await writer.wait_closed()
+        async with box.connected() as (reader, writer):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = await asyncio.wait_for(reader.read(), 30)
         assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), path
 
 

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
+from stenobox.jsontext import MAX_DEPTH, is_too_deep
 
 T = TypeVar("T")
 
@@ -22,8 +23,11 @@ async def read_json(request: web.Request, kind: type[T]) -> T:
     """
     if request.content_type != "application/json":
         raise InvalidRequest(problem="Send JSON with the header 'Content-Type: application/json'.")
+    body = await request.read()
+    if is_too_deep(body):
+        raise InvalidRequest(problem=f"The JSON body is nested more than {MAX_DEPTH} levels deep.")
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The words of msgspec name types and places, never the values that were sent.
         raise InvalidRequest(problem=f"The JSON body cannot be used: {error}.") from error
