@@ -145,3 +145,24 @@ def _fill_set_up(page: Page, name: str, password: str, again: str) -> None:
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Password once more").fill(again)
     page.get_by_role("button", name="Create the account").click()
+
+
+def test_a_page_that_came_without_encryption_over_the_network_says_so_on_every_view(
+    page: Page, watch: Watch, demo_bundle: Path, tmp_path: Path
+) -> None:
+    """ASVS 9.1.1. The browser is made to look like one on another machine, through a proxy without HTTPS."""
+    settings = {"listen.trusted_proxies": "127.0.0.1"}
+    warning = page.get_by_role("complementary", name="Warning")
+    with Daemon(tmp_path / "data", model=demo_bundle, settings=settings) as fresh:
+        fresh.set_up()
+        watch.expect_status(401)
+        page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.1"})
+        sign_in(page, fresh.url)
+        expect(warning).to_contain_text("This connection is not encrypted.")
+        page.get_by_role("link", name="Your account").click()
+        expect(page.get_by_role("heading", name="Your account", level=1)).to_be_visible()
+        expect(warning).to_be_visible()
+        page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"})
+        page.reload()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        expect(warning).to_have_count(0)
