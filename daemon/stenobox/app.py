@@ -42,6 +42,7 @@ from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Retention, Trash, Waveforms
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
+from stenobox.monitor.certificate import CertificateCollector
 from stenobox.monitor.collectors import DiskCollector, InboxCollector, QueueCollector, WorkerCollector
 from stenobox.monitor.gpu import GpuCollector
 from stenobox.monitor.health import Health
@@ -236,6 +237,7 @@ def _attach_collectors(app: web.Application, layout: Layout) -> None:
         DiskCollector(metrics.registry, layout.root),
         HostCollector(metrics.registry),
         GpuCollector(metrics.registry),
+        CertificateCollector(metrics.registry, app[keys.TLS]),
     )
     app[LOOP_LAG] = LoopLag(metrics.registry)
 

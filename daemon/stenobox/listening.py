@@ -147,6 +147,7 @@ class Listener:
         """From an accepted socket to a connection of the server's, or to nothing."""
         loop = asyncio.get_running_loop()
         server, context = self._server, self._certificate.context
+        ours = True
         try:
             connected.setblocking(False)
             # A reader that takes nothing is cut off by the kernel, also while the connection is being closed.
@@ -155,6 +156,9 @@ class Listener:
             async with asyncio.timeout(self._limits.header_seconds):
                 if context is not None and not await _begins_tls(connected):
                     server, context = self._redirects, None
+            # From here on the socket is its transport's to close: closed under it, its number could be
+            # that of another connection by the time the transport lets go of it.
+            ours = False
             await loop.connect_accepted_socket(
                 lambda: Connection(server, self._limits, release, loop=loop),
                 connected,
@@ -163,7 +167,8 @@ class Listener:
             )
         except (OSError, ssl.SSLError, TimeoutError, asyncio.CancelledError) as error:
             log.debug("no_connection", kind=type(error).__name__)
-            connected.close()
+            if ours:
+                connected.close()
             release()
             if isinstance(error, asyncio.CancelledError):
                 raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from harness.browser import Watch, sign_in
+from harness.browser import Talk, Watch, sign_in
 from harness.daemon import ADMIN, PASSWORD, Daemon
 
 
@@ -166,3 +166,27 @@ def test_a_page_that_came_without_encryption_over_the_network_says_so_on_every_v
         page.reload()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         expect(warning).to_have_count(0)
+
+
+def test_the_page_works_over_https_with_a_cookie_that_is_bound_to_the_host(
+    browser: Browser, demo_bundle: Path, tmp_path: Path, talk: Talk
+) -> None:
+    """ASVS 3.4.1, 3.4.4, 9.1.1. The browser is told to go on, as people are who compared the fingerprint."""
+    with Daemon(tmp_path / "data", model=demo_bundle, tls=True) as fresh:
+        fresh.set_up()
+        context = browser.new_context(locale="en-GB", ignore_https_errors=True)
+        page = context.new_page()
+        watch = Watch(page)
+        watch.expect_status(401)
+        # Led on from where people type the address without a scheme.
+        sign_in(page, fresh.url.replace("https://", "http://"))
+        assert page.url.startswith("https://")
+        expect(page.get_by_role("complementary", name="Warning")).to_have_count(0)
+        (cookie,) = context.cookies()
+        assert cookie.get("name") == "__Host-stenobox_session"
+        assert cookie.get("secure") and cookie.get("httpOnly")
+        job = fresh.upload(talk.content, "over https.wav")
+        assert job.status == 201
+        expect(page.get_by_role("link", name="over https.wav")).to_be_visible()  # by the event stream
+        assert watch.errors == []
+        context.close()

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +19,7 @@ import pytest
 from cryptography import x509
 
 from harness.certificates import Authority, Key, ec_key, key_pem, pem, rsa_key
-from harness.daemon import ADMIN, PASSWORD, PATIENCE_S, Daemon, command
+from harness.daemon import ADMIN, PASSWORD, PATIENCE_S, Daemon, clean_environment, command
 from storing import wave_bytes
 
 TALK = wave_bytes(0.2)
@@ -250,6 +251,45 @@ def test_a_box_that_gets_a_certificate_while_it_runs_speaks_https_from_then_on(
         assert raw(box, b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.0 308 ")
         box.url = box.url.replace("http://", "https://")
         assert box.get("/api/auth/me").status == 200
+
+
+def test_push_sends_to_a_box_that_it_was_told_to_trust_and_to_no_other(box: Daemon, tmp_path: Path) -> None:
+    """ASVS 9.2.1."""
+    (tmp_path / "talk.wav").write_bytes(TALK)
+    (tmp_path / "box.pem").write_text(command("tls", "status", "--pem", data=box.data).stdout)
+    (tmp_path / "key").write_text(str(box.key))
+    push = [
+        sys.executable,
+        "-m",
+        "stenobox",
+        "push",
+        "--server",
+        box.url,
+        "--key-file",
+        str(tmp_path / "key"),
+    ]
+    environment = clean_environment() | {"XDG_STATE_HOME": str(tmp_path / "state")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        call = [*push, *arguments, str(tmp_path / "talk.wav")]
+        return subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+
+    refused = run()
+    assert refused.returncode == 1
+    assert "not trusted" in refused.stderr
+    sent = run("--ca-file", str(tmp_path / "box.pem"))
+    assert sent.returncode == 0, sent.stderr
+    assert box.get(f"/api/jobs/{sent.stdout.split()[0]}").status == 200
+
+
+def test_prometheus_learns_when_the_certificate_expires(box: Daemon) -> None:
+    """ASVS 9.2.1."""
+    line = next(
+        each
+        for each in box.get("/metrics").text.splitlines()
+        if each.startswith("stenobox_certificate_not_after")
+    )
+    assert float(line.split()[1]) == served(box).not_valid_after_utc.timestamp()
 
 
 def test_import_keeps_what_was_there_when_the_files_are_wrong(tmp_path: Path) -> None:

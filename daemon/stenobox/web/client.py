@@ -9,6 +9,7 @@ into the other.
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -34,7 +35,7 @@ async def see_client(request: web.Request, handler: Handler) -> web.StreamRespon
     if len(hosts) > 1 or (not hosts and request.version >= (1, 1)):
         # RFC 9112, section 3.2.
         problem = Problem(400, "invalid_request", "Bad Request", "A request names one Host.")
-        return render(problem, "0" * 16)
+        return render(problem, secrets.token_hex(8))
     client = client_of(request, request.app[PROXIES], request.app[SETTINGS].listen.proxy_header)
     request[CLIENT] = client
     return await handler(
