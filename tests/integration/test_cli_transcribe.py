@@ -284,6 +284,11 @@ def test_doctor_is_content_with_a_sound_machine(stenobox: Command) -> None:
         "data",
         "disk",
         "model",
+        "https",
+        "proxies",
+        "limits",
+        "metrics",
+        "sessions",
     ]
     assert {verdict for verdict, _ in words} <= {"OK", "WARN"}
     decoder = next(line for line in result.stdout.splitlines() if line.split()[1] == "decoder")

@@ -15,6 +15,7 @@ from stenobox.web import (
     glossary,
     jobs,
     machine,
+    network,
     openapi,
     pages,
     recordings,
@@ -111,6 +112,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models/{id}", their_models.model, Who.SIGNED_IN, Scope.READ),
     Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN, Scope.ADMIN),
     Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN, Scope.ADMIN),
+    Route("GET", "/api/admin/tls", network.tls_state, Who.ADMIN, Scope.ADMIN),
+    Route("POST", "/api/admin/tls/reload", network.tls_reload, Who.ADMIN, Scope.ADMIN),
 )
 
 _BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route in ROUTES}

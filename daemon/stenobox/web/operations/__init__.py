@@ -11,6 +11,7 @@ from stenobox.web.operations import (
     jobs,
     library,
     machine,
+    network,
     openai,
     people,
     sending,
@@ -22,6 +23,6 @@ __all__ = ["OPERATIONS"]
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     key: operation
-    for area in (machine, access, people, sending, tus, jobs, library, openai, texts, exports)
+    for area in (machine, access, people, sending, tus, jobs, library, openai, texts, exports, network)
     for key, operation in area.OPERATIONS.items()
 }
