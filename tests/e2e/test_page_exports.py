@@ -96,6 +96,10 @@ def test_what_is_chosen_is_what_the_file_has(signed_in: Page, box: Daemon, finis
     cues = list(srt.parse(saved(page, dialog.get_by_role("button", name="Download", exact=True)).read_text()))
     assert len(cues) > 10
     assert all(len(cue.content) <= 15 for cue in cues)
+    page.reload()
+    more.click()
+    expect(dialog.get_by_label("SRT")).to_be_checked()
+    expect(dialog.get_by_label("Characters per line")).to_have_value("15")
 
 
 def test_the_dialog_works_by_keyboard_and_escape_leaves_it(

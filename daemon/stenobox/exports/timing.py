@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from stenobox.exports.characters import width
+from stenobox.exports.characters import is_wide, width
 from stenobox.exports.options import Layout
 from stenobox.exports.wrapping import Piece, cut
 
@@ -53,9 +53,10 @@ def lay_out(spoken: Iterable[Spoken], layout: Layout) -> Iterator[Shown]:
     """Cues in order of time, `cue_gap` apart; none is shown longer than `cue_max`.
 
     A cue begins when it is spoken, or later where another one is still there (channels that speak at once).
-    It stays for `cue_min`, and until it can be read at `max_cps`, as far as the next one leaves room.
+    It stays for `cue_min`, and until it can be read at `max_cps`, as far as the next one leaves room; what
+    would be too short so is shown together with what the same speaker says next, if that fits.
     """
-    said = sorted(spoken, key=lambda one: one.start)
+    said = list(_joined(sorted(spoken, key=lambda one: one.start), layout))
     pieces: list[Shown] = []
     for one, following in itertools.zip_longest(said, said[1:]):
         pieces += _pieces(one, math.inf if following is None else following.start, layout)
@@ -72,6 +73,38 @@ def lay_out(spoken: Iterable[Spoken], layout: Layout) -> Iterator[Shown]:
         end = max(start + floor, int(min(wanted, start + layout.cue_max, room)))
         yield Shown(start, end, piece.lines, piece.speaker)
         earliest = end + layout.cue_gap
+
+
+def _joined(said: Iterable[Spoken], layout: Layout) -> Iterator[Spoken]:
+    before: Spoken | None = None
+    for one in said:
+        if not one.text.strip():
+            continue
+        if before is None:
+            before = one
+        elif (both := _together(before, one, layout)) is not None:
+            before = both
+        else:
+            yield before
+            before = one
+    if before is not None:
+        yield before
+
+
+def _together(one: Spoken, other: Spoken, layout: Layout) -> Spoken | None:
+    """Both as one cue; None where they need not or cannot be."""
+    if other.start - layout.cue_gap - one.start >= layout.cue_min:
+        return None
+    if (one.label, one.speaker) != (other.label, other.speaker) or other.start < one.end:
+        return None
+    between = "" if is_wide(one.text.rstrip()[-1]) and is_wide(other.text.lstrip()[0]) else " "
+    text = one.text.rstrip() + between + other.text.lstrip()
+    shown = f"{one.label} {text}" if one.label else text
+    if other.end - one.start > layout.cue_max or len(cut(shown, layout.line_chars, layout.cue_lines)) > 1:
+        return None
+    # Words of only one of them would not be the text.
+    words = (*one.words, *other.words) if one.words and other.words else ()
+    return one._replace(end=other.end, text=text, words=words)
 
 
 def _pieces(spoken: Spoken, following: float, layout: Layout) -> Iterator[Shown]:

@@ -4,6 +4,7 @@ import { el, setText, show, uniqueId } from "../dom.js";
 import { FORMATS, saveTranscript, saveZip } from "../exports.js";
 import { choice, field, form } from "../form.js";
 import { plural } from "../format.js";
+import { loadExportChoice, saveExportChoice } from "../preferences.js";
 
 /** @import { App, Job } from "../types.js" */
 /** @import { Options } from "../exports.js" */
@@ -30,8 +31,11 @@ class ExportDialog {
     /** Whether the times are as the person wants them, not as they usually are. */
     this.timesChosen = false;
     const many = jobs.length > 1;
+    const last = loadExportChoice();
+    const known = FORMATS.filter(({ id }) => last.formats?.includes(id)).map(({ id }) => id);
+    const wanted = known.length > 0 ? known.slice(0, many ? undefined : 1) : ["docx"];
     this.formats = FORMATS.map(({ id }) =>
-      el("input", { type: many ? "checkbox" : "radio", name: "format", value: id, checked: id === "docx", onchange: () => this.paint() }));
+      el("input", { type: many ? "checkbox" : "radio", name: "format", value: id, checked: wanted.includes(id), onchange: () => this.paint() }));
     this.missing = el("p", { class: "field-error", role: "alert" });
     this.times = el("input", { type: "checkbox", onchange: () => { this.timesChosen = true; } });
     this.speakers = el("input", { type: "checkbox", checked: true });
@@ -41,12 +45,13 @@ class ExportDialog {
     this.rules = choice({
       label: "Subtitles",
       options: [{ value: "heard", label: "As they were heard" }, { value: "laid", label: "Laid out for the screen" }],
+      value: last.subtitles,
       onchange: () => this.paint(),
     });
     this.numbers = {
-      line_chars: number("Characters per line", { min: 10, max: 100, value: 42 }),
-      cue_lines: number("Lines", { min: 1, max: 4, value: 2 }),
-      max_cps: number("Characters per second", { min: 5, max: 60, value: 17 }),
+      line_chars: number("Characters per line", { min: 10, max: 100, value: last.numbers?.line_chars ?? 42 }),
+      cue_lines: number("Lines", { min: 1, max: 4, value: last.numbers?.cue_lines ?? 2 }),
+      max_cps: number("Characters per second", { min: 5, max: 60, value: last.numbers?.max_cps ?? 17 }),
     };
     this.layout = el("div", { class: "option-row" });
     const titleId = uniqueId("dialog-title");
@@ -123,6 +128,11 @@ class ExportDialog {
 
   async send() {
     const { jobs, chosen, options } = this;
+    saveExportChoice({
+      formats: chosen.map(({ id }) => id),
+      subtitles: this.rules.select.value,
+      numbers: Object.fromEntries(Object.entries(this.numbers).map(([name, { input }]) => [name, input.value])),
+    });
     if (jobs.length === 1) {
       saveTranscript(jobs[0].id, chosen[0].id, options);
     } else {
@@ -147,7 +157,7 @@ function ticked(input, label, hint) {
 
 /**
  * @param {string} label
- * @param {{min: number, max: number, value: number}} bounds
+ * @param {{min: number, max: number, value: number | string}} bounds
  */
 function number(label, bounds) {
   return field({ label, name: "number", type: "number", step: 1, required: true, inputmode: "numeric", ...bounds });
