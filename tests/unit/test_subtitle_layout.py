@@ -20,6 +20,7 @@ from stenobox.exports.options import Layout
 from stenobox.exports.timing import Shown, Spoken, Word, lay_out
 from stenobox.exports.wrapping import cut
 from stenobox.types import Transcript
+from stenobox.types import Word as SpokenWord
 from unit.test_exports import said
 
 SPEECH = (
@@ -248,3 +249,32 @@ def test_of_several_formats_each_takes_the_options_that_mean_something_to_it() -
     options = ExportOptions(timestamps=True, line_chars=42)
     check(["txt", "srt", "json"], options)
     assert render(call(), "json", options) == render(call(), "json")
+
+
+def test_the_words_that_a_segment_has_say_when_its_cues_begin() -> None:
+    whole = said((0.0, 10.0, "Good morning everybody. We have a lot to talk about today."))
+    texts = (
+        "Good",
+        " morning",
+        " everybody.",
+        " We",
+        " have",
+        " a",
+        " lot",
+        " to",
+        " talk",
+        " about",
+        " today.",
+    )
+    words = tuple(
+        SpokenWord(text, 0.2 * n if n < 3 else 7.0 + 0.2 * n, 0.2 * n + 0.2 if n < 3 else 7.2 + 0.2 * n, 1.0)
+        for n, text in enumerate(texts)
+    )
+    timed = replace(whole, segments=(replace(whole.segments[0], words=words),))
+    options = ExportOptions(line_chars=30, cue_lines=1)
+    starts = [
+        [cue.start.total_seconds() for cue in srt.parse(render(one, "srt", options).content.decode())]
+        for one in (whole, timed)
+    ]
+    assert starts[1][:2] == [0.0, pytest.approx(7.6)]
+    assert starts[0][1] < 6.0

@@ -61,6 +61,10 @@ def _spoken(transcript: Transcript, options: ExportOptions, *, in_text: bool) ->
             start=max(0, milliseconds(segment.start)),
             end=milliseconds(segment.end),
             text=segment.text,
+            words=tuple(
+                timing.Word(milliseconds(word.start), milliseconds(word.end), word.word)
+                for word in segment.words or ()
+            ),
             label=f"{who}:" if who and in_text else "",
             speaker="" if in_text else who,
         )
