@@ -232,3 +232,16 @@ def test_a_viewer_corrects_nothing(
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
     assert watch.errors == []
     context.close()
+
+
+def test_the_words_of_a_glossary_are_written_and_stay(signed_in: Page, box: Daemon) -> None:
+    page = signed_in
+    page.get_by_role("link", name="Your account").click()
+    words = page.get_by_label("Names and terms")
+    expect(words).to_be_enabled()
+    words.fill("Zoë Quentin\n\nStenobox\nStenobox")
+    page.get_by_role("button", name="Save the words").click()
+    expect(page.get_by_text("The words were saved.")).to_be_visible()
+    expect(words).to_have_value("Zoë Quentin\nStenobox")
+    assert box.get("/api/glossary").json == {"words": ["Zoë Quentin", "Stenobox"]}
+    box.request("PUT", "/api/glossary", json_body={"words": []})
