@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import sqlite3
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stenobox.config import DAY
 from stenobox.editing.lines import Line
 from stenobox.errors import BadQuery, InvalidRequest, NotFound
 from stenobox.library import Change
-from stenobox.search import finding
+from stenobox.search import finding, upkeep
 from stenobox.search.finding import Found, Hit, Wish
 from stenobox.search.passages import MAX_CHARACTERS, Part, passages_of
 from stenobox.search.query import MAX_TERMS, read
@@ -255,6 +257,40 @@ async def test_the_index_and_its_source_go_together(store: Store, ann: Identity)
     await gone(job)
     for table in ("search_docs", "transcripts"):
         assert await store.count(table) == 1
+
+
+async def test_the_words_of_what_was_erased_leave_the_disk(
+    store: Store, ann: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OWASP ASVS 8.3.1 and 8.3.8: what is deleted is not left in the index."""
+    monkeypatch.setattr(upkeep, "PAGES", 4)
+    kept = [await finished(store, ann, pitch, [f"board {pitch} " * 400]) for pitch in range(1, 40)]
+    job = await finished(store, ann, 50, ["qxylophone and the board"])
+    kept += [await finished(store, ann, pitch, [f"board {pitch} " * 400]) for pitch in range(60, 80)]
+    assert b"qxylophone" in await on_disk(store)
+    await store.trash.put_job(job.id, ann)
+    store.clock.now += DAY
+    keeper = upkeep.Upkeep(store.db, store.clock)
+    assert await keeper.apply() == 0  # the trash may come back
+    await store.trash.erase_job(job.id, ann)
+    assert b"qxylophone" in await on_disk(store)
+    assert await keeper.apply() > 1
+    assert b"qxylophone" not in await on_disk(store)
+    assert await store.finder.find(ann, Wish("board"), 50) != []
+    await in_step(store)
+    assert await keeper.apply() == 0
+    await store.trash.put_job(kept[0].id, ann)
+    await store.trash.erase_job(kept[0].id, ann)
+    assert await keeper.apply() == 0  # not twice a day
+    store.clock.now += DAY
+    assert await keeper.apply() > 0
+
+
+async def on_disk(store: Store) -> bytes:
+    """The database file, with all that was committed."""
+    async with store.db._write_lock:
+        await store.db._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+    return await asyncio.to_thread(store.layout.database.read_bytes)
 
 
 async def test_a_transcript_is_found_once_it_is_there_and_not_before(store: Store, ann: Identity) -> None:

@@ -68,6 +68,18 @@ CREATE VIRTUAL TABLE search_index USING fts5 (
 )
 """
 
+# How many transcripts were erased since the index was merged last; see `search/upkeep.py`.
+UPKEEP = (
+    """
+    CREATE TABLE search_upkeep (
+        id        INTEGER PRIMARY KEY CHECK (id = 1),
+        erased    INTEGER NOT NULL,
+        merged_at REAL NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO search_upkeep (id, erased, merged_at) VALUES (1, 0, 0)",
+)
+
 GLOSSARIES = """
 CREATE TABLE glossaries (
     user_id    INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
@@ -124,7 +136,10 @@ TRIGGERS = (
     # Before, since its lines go by their foreign key after it, and the index has to be told what they were.
     """
     CREATE TRIGGER transcript_goes_from_search BEFORE DELETE ON transcripts
-    BEGIN DELETE FROM search_docs WHERE job_id = OLD.job_id; END
+    BEGIN
+        DELETE FROM search_docs WHERE job_id = OLD.job_id;
+        UPDATE search_upkeep SET erased = erased + 1;
+    END
     """,
     """
     CREATE TRIGGER trash_is_not_found AFTER UPDATE OF trashed_at ON jobs
@@ -152,4 +167,4 @@ TRIGGERS = (
 # Transcripts that are there already.
 FILL = FIND
 
-STATEMENTS: tuple[str, ...] = (VERSIONS, DOCS, CONTENT, INDEX, GLOSSARIES, *INDEXES, *TRIGGERS, FILL)
+STATEMENTS: tuple[str, ...] = (VERSIONS, DOCS, CONTENT, INDEX, *UPKEEP, GLOSSARIES, *INDEXES, *TRIGGERS, FILL)
