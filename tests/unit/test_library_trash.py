@@ -116,12 +116,14 @@ async def test_the_trash_is_emptied_after_its_days_and_not_before(store: Store, 
 
 async def test_a_hot_folder_does_not_wait_for_a_job_that_is_in_the_trash(store: Store, ann: Identity) -> None:
     job, drops = await finished(store, ann), Drops(store.db, "office", store.clock)
-    await drops.joined(("a.wav",), Look(1, 2, 3), sha256="a" * 64, wishes="{}", job_id=job.id)
-    assert await drops.same("a" * 64, "{}") == job.id
+    async with store.db.write() as tx:
+        await drops.took(tx, ("a.wav",), Look(1, 2, 3), sha256="a" * 64, wishes="{}", job_id=job.id)
+    same = await drops.same(ann.user.id, "a" * 64, "{}")
+    assert same is not None and same.job_id == job.id
     await store.trash.put_job(job.id, ann)
-    assert await drops.same("a" * 64, "{}") is None
+    assert await drops.same(ann.user.id, "a" * 64, "{}") is None
     await store.trash.restore_job(job.id, ann)
-    assert await drops.same("a" * 64, "{}") == job.id
+    assert await drops.same(ann.user.id, "a" * 64, "{}") == same
 
 
 async def test_nothing_is_erased_that_is_not_in_the_trash(store: Store, ann: Identity) -> None:

@@ -10,6 +10,7 @@ from stenobox.errors import InvalidRequest
 from stenobox.exports import FORMATS, render
 from stenobox.web.disposition import attachment
 from stenobox.web.keys import JOBS, TRANSCRIPTS, identity_of
+from stenobox.web.preconditions import tag_of
 
 
 async def transcript(request: web.Request) -> web.Response:
@@ -24,7 +25,7 @@ async def transcript(request: web.Request) -> web.Response:
     body, media_type, extension = await asyncio.to_thread(render, found, kind)
     # RFC 8259: JSON has no charset parameter; of text/* a browser would guess it.
     charset = "" if media_type == "application/json" else "; charset=utf-8"
-    headers = {hdrs.CONTENT_TYPE: media_type + charset, hdrs.ETAG: f'"{found.version}"'}
+    headers = {hdrs.CONTENT_TYPE: media_type + charset, hdrs.ETAG: tag_of(found.version)}
     if request.query.get("download") == "1":
         job = await request.app[JOBS].get(job_id, identity)
         headers[hdrs.CONTENT_DISPOSITION] = attachment(job.filename, extension)
