@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon bench-intake bench-hotfolder bench-search clean
+.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,7 @@ parity:  ## our engine's answers beside openai-whisper's, faster-whisper's and t
 	@$(PARITY_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
 	PYTHONPATH=tests:onnx_models $(PARITY_VENV)/bin/python -m parity $(PARITY_ARGS)
 
-bench: bench-engine bench-daemon bench-intake bench-hotfolder bench-search  ## print the benchmark tables
+bench: bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search  ## print the benchmark tables
 
 BENCH_VENV := $(CURDIR)/.cache/bench-venv
 bench-engine:  ## our engine against its peers on the same weights, 30 minutes (BENCH_ARGS="--quick": 8, "--help")
@@ -74,6 +74,10 @@ bench-intake:  ## each way in beside nginx and sha256sum, and a crowd (BENCH_ARG
 bench-hotfolder:  ## from a closed file in a hot folder to a queued job (BENCH_ARGS="--help")
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
 	PYTHONPATH=tests:tests/bench:daemon:onnx_models $(PY) -m bench_hotfolder $(BENCH_ARGS)
+
+bench-passwords:  ## what a log-in costs on this machine
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
+	PYTHONPATH=daemon $(PY) tests/bench/bench_passwords.py $(BENCH_ARGS)
 
 bench-search:  ## search, job list and start with 100,000 transcripts, 10 minutes and 5 GB (BENCH_ARGS="--help")
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test

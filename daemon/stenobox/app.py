@@ -16,7 +16,16 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from stenobox.access import Accounts, AttemptLimiter, Keys, Passwords, Sessions, SetupLink, Users
+from stenobox.access import (
+    Accounts,
+    AttemptLimiter,
+    Keys,
+    Passwords,
+    SecondFactors,
+    Sessions,
+    SetupLink,
+    Users,
+)
 from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
@@ -139,8 +148,13 @@ def _open_access(app: web.Application, settings: Settings, database: Database) -
         idle_seconds=settings.sessions.idle_seconds,
         max_seconds=settings.sessions.absolute_seconds,
     )
+    app[keys.SECOND_FACTORS] = SecondFactors(database)
     app[keys.ACCOUNTS] = Accounts(
-        app[keys.USERS], app[keys.API_KEYS], app[keys.SESSIONS], on_ended=app[keys.STREAMS].end_of
+        app[keys.USERS],
+        app[keys.API_KEYS],
+        app[keys.SESSIONS],
+        app[keys.SECOND_FACTORS],
+        on_ended=app[keys.STREAMS].end_of,
     )
     app[keys.SETUP] = SetupLink(app[keys.USERS])
     app[keys.LOGIN_LIMIT] = AttemptLimiter()

@@ -16,6 +16,15 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class Scope(StrEnum):
+    """What an API key may be used for, within what its account may do."""
+
+    READ = "read"
+    UPLOAD = "upload"
+    ADMIN = "admin"
+    METRICS = "metrics"
+
+
 class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
@@ -49,14 +58,19 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a request comes from, and how that was proved: `session`, `key`, or `local` (on the box itself)."""
+    """Who a request comes from, and how that was proved: `session`, `key`, or `local` (on the box itself).
+
+    `scopes` limit a key; None limits nothing.
+    """
 
     user: User
     via: str
+    scopes: frozenset[Scope] | None = None
 
     @property
     def is_admin(self) -> bool:
-        return self.user.role is Role.ADMIN
+        """True for an administrator, but not by a key that was made for less."""
+        return self.user.role is Role.ADMIN and (self.scopes is None or Scope.ADMIN in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)

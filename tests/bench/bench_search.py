@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "daemon"), str(ROOT / "onnx_models")]
 
 from harness.daemon import PASSWORD, Daemon  # noqa: E402
-from stenobox.db.steps.m0007_texts import FILL  # noqa: E402
+from stenobox.db.steps.m0008_texts import FILL  # noqa: E402
 
 VOCABULARY = 60_000
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"

@@ -200,9 +200,33 @@ def test_accounts_are_managed_beside_a_running_daemon_and_without_one(
         revoked = command("keys", "revoke", listed.split("\t")[0], data=data)
         assert revoked.returncode == 0
         assert box.get("/api/auth/me").status == 401
+        for arguments, said in (
+            (("role", "bob", "admin"), "bob is now: admin.\n"),
+            (("role", "bob", "viewer"), "bob is now: viewer.\n"),
+            (("disable", "bob"), "bob is disabled; all sessions and API keys have ended.\n"),
+            (("enable", "bob"), "bob can sign in again. New API keys have to be made.\n"),
+            (("sign-out", "bob"), "All sessions of bob have ended.\n"),
+            (("totp-remove", "bob"), "bob signs in with the password alone.\n"),
+        ):
+            assert command("users", *arguments, data=data).stdout == said
+        scoped = command(
+            "keys", "create", "--user", "bob", "--scope", "metrics", "--expires", "90d", data=data
+        )
+        box.key = scoped.stdout.strip()
+        assert box.get("/metrics").status == 200
+        assert box.get("/api/jobs").json["code"] == "scope_missing"
+        refused = command("keys", "create", "--user", "bob", "--scope", "admin", data=data)
+        assert refused.returncode == 2 and "administrator" in refused.stderr
         last = command("users", "remove", "anna", data=data)
         assert last.returncode == 1 and "last administrator" in last.stderr
         assert box.stop() == 0
+    ended = command("keys", "list", data=data).stdout.split("\t")
+    assert (ended[3], ended[4][:2]) == ("metrics", "20")
+    for name, said in (("bob", ""), ("anna", "last administrator")):
+        assert said in command("users", "disable", name, data=data).stderr
+    assert command("users", "list", data=data).stdout == "anna\tadmin\nbob\tviewer\tdisabled\n"
+    late = command("keys", "create", "--user", "anna", "--expires", "2020-01-31", data=data)
+    assert (late.returncode, late.stdout) == (2, "")
     removed = command("users", "remove", "bob", data=data)
     assert removed.stdout == "Removed bob.\n"
     assert command("users", "list", data=data).stdout == "anna\tadmin\n"

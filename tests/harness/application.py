@@ -20,8 +20,8 @@ from blockbuster import blockbuster_ctx
 from harness.daemon import ADMIN, PASSWORD
 from stenobox.app import build
 from stenobox.config import ModelsSettings, Settings, UploadsSettings
-from stenobox.types import Role
-from stenobox.web.keys import ACCOUNTS, SETUP
+from stenobox.types import Role, Scope
+from stenobox.web.keys import ACCOUNTS, SETUP, USERS
 
 
 def settings_for(data: Path, model: Path | None = None, **sections: Any) -> Settings:
@@ -87,13 +87,18 @@ class Box:
         await self.app[ACCOUNTS].add_user(name, role, PASSWORD)
         return await self.by_key(name)
 
-    async def by_key(self, name: str) -> Person:
-        _info, secret = await self.app[ACCOUNTS].create_key(name, "test")
+    async def by_key(self, name: str, *scopes: Scope) -> Person:
+        """By a new key; without `scopes` one for all that the account may do."""
+        if not scopes:
+            role = (await self.app[USERS].find(name)).role
+            scopes = tuple(scope for scope in Scope if scope is not Scope.ADMIN or role is Role.ADMIN)
+        _info, secret = await self.app[ACCOUNTS].create_key(name, "test", scopes)
         return Person(self.client, {"Authorization": f"Bearer {secret}"})
 
-    async def by_session(self, name: str, password: str = PASSWORD) -> Person:
-        """Signed in like a browser: the cookie goes with every call."""
-        answer = await self.nobody.post("/api/auth/login", json={"name": name, "password": password})
+    async def by_session(self, name: str, password: str = PASSWORD, **more: str) -> Person:
+        """Signed in like a browser: the cookie goes with every call. `more` goes into the body."""
+        body = {"name": name, "password": password, **more}
+        answer = await self.nobody.post("/api/auth/login", json=body)
         assert answer.status == 200, await answer.text()
         cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in answer.cookies.values())
         return Person(self.client, {"Cookie": cookies})

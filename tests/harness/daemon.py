@@ -38,6 +38,7 @@ and busy.
 
 ADMIN = "anna"
 PASSWORD = "correct horse battery"
+ALL_SCOPES = {"name": "test", "scopes": ["read", "upload", "admin", "metrics"]}
 
 
 class Answer:
@@ -259,7 +260,7 @@ class Daemon:
         answer = self.post("/api/setup", json_body=body, key=None)
         assert answer.status == 201, answer.text
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        made = self.post("/api/keys", json_body={"name": "test"}, headers={"Cookie": cookie}, key=None)
+        made = self.post("/api/keys", json_body=ALL_SCOPES, headers={"Cookie": cookie}, key=None)
         assert made.status == 201, made.text
         self.key = made.json["secret"]
         return self.key

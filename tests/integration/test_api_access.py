@@ -56,7 +56,10 @@ async def test_an_administrator_resets_a_password(box: Box, anna: Person) -> Non
 
 async def test_keys_are_made_used_and_revoked(box: Box, anna: Person) -> None:
     made = await (await anna.post("/api/keys", json={"name": "script"})).json()
-    assert set(made) == {"id", "name", "user", "prefix", "created_at", "last_used_at", "secret"}
+    assert set(made) == {
+        "id", "name", "user", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "secret",
+    }  # fmt: skip
+    assert (made["scopes"], made["expires_at"]) == (["read", "upload"], None)
     script = Person(box.client, {"Authorization": f"Bearer {made['secret']}"})
     assert (await script.get("/api/auth/me")).status == 200
     listed = (await (await anna.get("/api/keys")).json())["keys"]

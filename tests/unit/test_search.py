@@ -307,7 +307,7 @@ async def test_a_transcript_is_found_once_it_is_there_and_not_before(store: Stor
 async def test_a_library_that_was_filled_before_there_was_a_search_is_found(
     store: Store, ann: Identity
 ) -> None:
-    from stenobox.db.steps.m0007_texts import FILL
+    from stenobox.db.steps.m0008_texts import FILL
 
     job = await finished(store, ann, texts=MINUTES)
     trashed = await finished(store, ann, 2, MINUTES)

@@ -1,21 +1,25 @@
 """Argon2id hashes of passwords (RFC 9106), made in threads and at most two at a time.
 
-One hash takes 64 MiB for some tens of milliseconds: without the limit a burst of log-ins would take the box's
-memory.
+One hash takes 64 MiB for about a tenth of a second: without the limit a burst of log-ins would take the
+box's memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from stenobox.errors import InvalidRequest
+from stenobox.access.passphrases import MAX_LENGTH, check_guessable, check_length, normalised
 
-MIN_LENGTH = 8
-MAX_LENGTH = 128
-"""Longer ones only make the server work (OWASP, Password Storage Cheat Sheet)."""
+TIME_COST = 3
+MEMORY_KIB = 64 * 2**10
+LANES = 2
+"""The second recommended option of RFC 9106, section 4, on the two cores that the smallest box has: about
+100 ms for a log-in. `make bench-passwords` measures it.
+"""
 
 HASHES_AT_ONCE = 2
 
@@ -24,21 +28,32 @@ class Passwords:
     """Makes and checks hashes. One per process, so that its limit counts all of them."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+        self._hasher = hasher or PasswordHasher(
+            time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=LANES
+        )
         self._turn = asyncio.Semaphore(HASHES_AT_ONCE)
         self._decoy: str | None = None
 
-    async def hash(self, password: str) -> str:
-        """The encoded hash to store. Raises InvalidRequest for a length that is not allowed."""
+    async def hash(self, password: str, about: Iterable[str] = ()) -> str:
+        """The encoded hash of a new password. Raises InvalidRequest for a length that is not allowed, and
+        WeakPassword for one that is easy to guess; `about` are words that belong to its user.
+        """
         check_length(password)
         async with self._turn:
-            return await asyncio.to_thread(self._hasher.hash, password)
+            await asyncio.to_thread(check_guessable, password, tuple(about))
+        return await self.encode(password)
+
+    async def encode(self, password: str) -> str:
+        """The encoded hash of a password that was taken before."""
+        async with self._turn:
+            return await asyncio.to_thread(self._hasher.hash, normalised(password))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Whether `password` made `encoded`. None (no such user) does the same work and is False.
 
         Otherwise the time of an answer would tell which names exist (OWASP, Authentication Cheat Sheet).
         """
+        password = normalised(password)
         if len(password) > MAX_LENGTH:
             return False
         if encoded is None:
@@ -62,11 +77,5 @@ class Passwords:
 
     async def _a_decoy(self) -> str:
         if self._decoy is None:
-            self._decoy = await self.hash("a password of nobody")
+            self._decoy = await self.encode("a password of nobody")
         return self._decoy
-
-
-def check_length(password: str) -> None:
-    """Raises InvalidRequest unless the password has 8 to 128 characters."""
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise InvalidRequest(problem=f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")

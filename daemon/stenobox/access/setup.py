@@ -34,7 +34,8 @@ class SetupLink:
         return token
 
     async def redeem(self, token: str, name: str, password: str) -> User:
-        """Make the first administrator. Raises SetupLinkInvalid, or InvalidRequest for the name or password.
+        """Make the first administrator. Raises SetupLinkInvalid; InvalidRequest or WeakPassword for the
+        name or password.
 
         A wrong name or password leaves the link valid, so that a person can correct it.
         """

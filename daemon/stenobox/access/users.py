@@ -37,7 +37,19 @@ SET_HASH = "UPDATE users SET password_hash = ? WHERE id = ?"
 # Nobody is left to let others in when the last administrator goes.
 OTHER_ADMINS = "SELECT COUNT(*) AS n FROM users WHERE role = 'admin' AND disabled = 0 AND id <> ?"
 
-DISABLE = "UPDATE users SET disabled = 1 WHERE id = ?"
+SET_ROLE = "UPDATE users SET role = ? WHERE id = ?"
+
+SET_DISABLED = "UPDATE users SET disabled = ? WHERE id = ?"
+
+# Not only shut out while the account is disabled: what ended must not open again when it is enabled.
+END_KEYS = "UPDATE api_keys SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL"
+
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = ?"
+
+# Or they would be an administrator's again should their user ever become one.
+TAKE_ADMIN_FROM_KEYS = """
+UPDATE api_keys SET scopes = trim(replace(' ' || scopes || ' ', ' admin ', ' ')) WHERE user_id = ?
+"""
 
 HAS_RECORDINGS = "SELECT 1 FROM recordings WHERE owner_id = ? LIMIT 1"
 
@@ -77,13 +89,13 @@ class Users:
         return user_of(row)
 
     async def add(self, name: str, role: Role, password: str, *, only_as_first: bool = False) -> User:
-        """Make an account. Raises InvalidRequest (name, password), NameTaken.
+        """Make an account. Raises InvalidRequest (name, password), WeakPassword, NameTaken.
 
         With `only_as_first` any account that exists already is NameTaken too: two people who follow the
         set-up link at the same moment cannot both become the first administrator.
         """
         check_name(name)
-        encoded = await self._passwords.hash(password)
+        encoded = await self._passwords.hash(password, about=(name,))
         async with self._db.write() as tx:
             if only_as_first and await count(tx):
                 raise NameTaken
@@ -105,7 +117,7 @@ class Users:
         if row is None or encoded is None or not matches or row["disabled"]:
             raise WrongCredentials
         if self._passwords.outdated(encoded):
-            await self.set_password(row["id"], password)
+            await self._store_hash(row["id"], await self._passwords.encode(password))
         return user_of(row)
 
     async def check_password(self, user_id: int, password: str) -> None:
@@ -116,8 +128,11 @@ class Users:
             raise WrongCredentials
 
     async def set_password(self, user_id: int, password: str) -> None:
-        """Raises InvalidRequest (length), NotFound."""
-        encoded = await self._passwords.hash(password)
+        """Raises InvalidRequest (length), WeakPassword, NotFound."""
+        user = await self.get(user_id)
+        await self._store_hash(user_id, await self._passwords.hash(password, about=(user.name,)))
+
+    async def _store_hash(self, user_id: int, encoded: str) -> None:
         async with self._db.write() as tx:
             if not await tx.execute(SET_HASH, (encoded, user_id)):
                 raise NotFound(what="user")
@@ -125,20 +140,41 @@ class Users:
     async def remove(self, user_id: int) -> bool:
         """Delete the account, or only disable it while recordings belong to it. True when it was deleted.
 
-        Keys and sessions of a disabled account no longer open anything. Raises NotFound, LastAdmin.
+        Keys and sessions end with it. Raises NotFound, LastAdmin.
         """
         async with self._db.write() as tx:
-            row = await tx.fetch_one(BY_ID, (user_id,))
-            if row is None:
-                raise NotFound(what="user")
-            others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
-            if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
-                raise LastAdmin
+            await _keep_an_admin(tx, user_id)
             if await tx.fetch_one(HAS_RECORDINGS, (user_id,)) is None:
                 await tx.execute(DELETE, (user_id,))
                 return True
-            await tx.execute(DISABLE, (user_id,))
+            await self._disable(tx, user_id)
             return False
+
+    async def change(self, user_id: int, role: Role | None = None, disabled: bool | None = None) -> User:
+        """Another role, or no access for a while; None leaves it as it is. Both happen, or neither.
+
+        Disabling ends keys and sessions for good. Raises NotFound, LastAdmin.
+        """
+        async with self._db.write() as tx:
+            if disabled or role not in (None, Role.ADMIN):
+                await _keep_an_admin(tx, user_id)
+            if role is not None:
+                await tx.execute(SET_ROLE, (str(role), user_id))
+                if role is not Role.ADMIN:
+                    await tx.execute(TAKE_ADMIN_FROM_KEYS, (user_id,))
+            if disabled:
+                await self._disable(tx, user_id)
+            elif disabled is not None:
+                await tx.execute(SET_DISABLED, (0, user_id))
+            row = await tx.fetch_one(BY_ID, (user_id,))
+        if row is None:
+            raise NotFound(what="user")
+        return user_of(row)
+
+    async def _disable(self, tx: Transaction, user_id: int) -> None:
+        await tx.execute(SET_DISABLED, (1, user_id))
+        await tx.execute(END_KEYS, (self._clock(), user_id))
+        await tx.execute(END_SESSIONS, (user_id,))
 
 
 def check_name(name: str) -> None:
@@ -146,6 +182,16 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         problem = "A name has 1 to 64 letters, digits or any of . _ @ -, and starts with a letter or a digit."
         raise InvalidRequest(problem=problem)
+
+
+async def _keep_an_admin(tx: Transaction, user_id: int) -> None:
+    """Raises LastAdmin if nobody else could let others in; NotFound."""
+    row = await tx.fetch_one(BY_ID, (user_id,))
+    if row is None:
+        raise NotFound(what="user")
+    others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
+    if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
+        raise LastAdmin
 
 
 async def count(reader: Reader | Transaction) -> int:

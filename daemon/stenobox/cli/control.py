@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -18,13 +18,23 @@ from urllib.parse import quote
 import aiohttp
 
 from stenobox import errors
-from stenobox.access import Accounts, KeyInfo, Keys, Passwords, Removal, Sessions, Users
+from stenobox.access import (
+    DEFAULT_SCOPES,
+    Accounts,
+    KeyInfo,
+    Keys,
+    Passwords,
+    Removal,
+    SecondFactors,
+    Sessions,
+    Users,
+)
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.errors import DaemonUnreachable, DataInUse, StenoboxError
 from stenobox.files import DataLock
 from stenobox.paths import Layout
-from stenobox.types import Role, User
+from stenobox.types import Role, Scope, User
 
 
 class AccountsOf(Protocol):
@@ -34,7 +44,18 @@ class AccountsOf(Protocol):
     async def list_users(self) -> list[User]: ...
     async def set_password(self, name: str, password: str) -> None: ...
     async def remove_user(self, name: str) -> Removal: ...
-    async def create_key(self, user_name: str, key_name: str) -> tuple[KeyInfo, str]: ...
+    async def change_user(
+        self, name: str, role: Role | None = None, disabled: bool | None = None
+    ) -> User: ...
+    async def end_sessions(self, name: str) -> None: ...
+    async def remove_second_factor(self, name: str) -> None: ...
+    async def create_key(
+        self,
+        user_name: str,
+        key_name: str,
+        scopes: Iterable[Scope] = DEFAULT_SCOPES,
+        expires_at: float | None = None,
+    ) -> tuple[KeyInfo, str]: ...
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]: ...
     async def revoke_key(self, key_id: int) -> None: ...
 
@@ -55,7 +76,7 @@ async def accounts_of(settings: Settings) -> AsyncIterator[AccountsOf]:
         database = await Database.open(layout.database)
         try:
             users, keys = Users(database, Passwords()), Keys(database)
-            yield Accounts(users, keys, _sessions(database, settings))
+            yield Accounts(users, keys, _sessions(database, settings), SecondFactors(database))
         finally:
             await database.close()
     finally:
@@ -83,8 +104,28 @@ class RemoteAccounts:
         answer = await self._call("DELETE", f"/api/users/{quote(name, safe='')}")
         return Removal(answer["outcome"])
 
-    async def create_key(self, user_name: str, key_name: str) -> tuple[KeyInfo, str]:
-        answer = await self._call("POST", "/api/keys", {"user": user_name, "name": key_name})
+    async def change_user(self, name: str, role: Role | None = None, disabled: bool | None = None) -> User:
+        body = {"role": None if role is None else role.value, "disabled": disabled}
+        change = {field: value for field, value in body.items() if value is not None}
+        return _user(await self._call("PATCH", f"/api/users/{quote(name, safe='')}", change))
+
+    async def end_sessions(self, name: str) -> None:
+        await self._call("DELETE", f"/api/users/{quote(name, safe='')}/sessions")
+
+    async def remove_second_factor(self, name: str) -> None:
+        await self._call("DELETE", f"/api/users/{quote(name, safe='')}/totp")
+
+    async def create_key(
+        self,
+        user_name: str,
+        key_name: str,
+        scopes: Iterable[Scope] = DEFAULT_SCOPES,
+        expires_at: float | None = None,
+    ) -> tuple[KeyInfo, str]:
+        body: dict[str, Any] = {"user": user_name, "name": key_name, "scopes": sorted(scopes)}
+        if expires_at is not None:
+            body["expires_at"] = datetime.fromtimestamp(expires_at, UTC).isoformat()
+        answer = await self._call("POST", "/api/keys", body)
         return _key(answer), answer["secret"]
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
@@ -166,7 +207,9 @@ def _key(entry: dict[str, Any]) -> KeyInfo:
         user=entry["user"],
         name=entry["name"],
         prefix=entry["prefix"],
+        scopes=frozenset(Scope(scope) for scope in entry["scopes"]),
         created_at=_seconds(entry["created_at"]) or 0.0,
+        expires_at=_seconds(entry["expires_at"]),
         last_used_at=_seconds(entry["last_used_at"]),
     )
 

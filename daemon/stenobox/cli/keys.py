@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+import time
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stenobox.cli.control import AccountsOf
+
+
+SCOPES = ("read", "upload", "admin", "metrics")
+DAY_S = 86_400
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,9 +26,18 @@ def add_parser(subparsers: Any) -> None:
     )
     create.add_argument("--user", required=True, metavar="NAME", help="the account that the key opens")
     create.add_argument("--name", default="command line", help="what the key is for")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=SCOPES,
+        help="what the key may be used for; may be given more than once (default: read and upload)",
+    )
+    create.add_argument(
+        "--expires", metavar="WHEN", help="a number of days such as 90d, or a date such as 2027-01-31 (UTC)"
+    )
     create.set_defaults(func=run, action=_create)
 
-    listing = actions.add_parser("list", help="list keys by number, user, beginning and name")
+    listing = actions.add_parser("list", help="list keys by number, user, beginning, scopes, end and name")
     listing.add_argument("--user", metavar="NAME", help="only this account's")
     listing.set_defaults(func=run, action=_list)
 
@@ -44,14 +60,34 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def expiry_of(text: str, now: float) -> float:
+    """Unix seconds of `90d`, counted from `now`, or of the beginning of a day. Raises InvalidRequest."""
+    from stenobox.errors import InvalidRequest  # noqa: PLC0415
+
+    if match := re.fullmatch(r"([0-9]{1,5})d", text):
+        return now + int(match[1]) * DAY_S
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC).timestamp()
+    except ValueError as error:
+        problem = "--expires is a number of days such as 90d, or a date such as 2027-01-31."
+        raise InvalidRequest(problem=problem) from error
+
+
 async def _create(accounts: AccountsOf, args: argparse.Namespace) -> None:
-    _info, secret = await accounts.create_key(args.user, args.name)
+    from stenobox.access import DEFAULT_SCOPES  # noqa: PLC0415
+    from stenobox.types import Scope  # noqa: PLC0415
+
+    scopes = DEFAULT_SCOPES if args.scope is None else {Scope(word) for word in args.scope}
+    expires_at = None if args.expires is None else expiry_of(args.expires, time.time())
+    _info, secret = await accounts.create_key(args.user, args.name, scopes, expires_at)
     sys.stdout.write(f"{secret}\n")
 
 
 async def _list(accounts: AccountsOf, args: argparse.Namespace) -> None:
     for info in await accounts.list_keys(args.user):
-        sys.stdout.write(f"{info.id}\t{info.user}\t{info.prefix}...\t{info.name}\n")
+        scopes = ",".join(sorted(info.scopes))
+        end = "never" if info.expires_at is None else datetime.fromtimestamp(info.expires_at, UTC).isoformat()
+        sys.stdout.write(f"{info.id}\t{info.user}\t{info.prefix}...\t{scopes}\t{end}\t{info.name}\n")
 
 
 async def _revoke(accounts: AccountsOf, args: argparse.Namespace) -> None:

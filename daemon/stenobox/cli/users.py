@@ -13,7 +13,7 @@ ROLES = ("admin", "user", "viewer")
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("users", help="add, list and remove accounts")
+    parser = subparsers.add_parser("users", help="add, list, change and remove accounts")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     add = actions.add_parser("add", help="add an account; asks for the password")
@@ -29,6 +29,21 @@ def add_parser(subparsers: Any) -> None:
     passwd.add_argument("name")
     _add_password_option(passwd)
     passwd.set_defaults(func=run, action=_passwd)
+
+    role = actions.add_parser("role", help="change what an account may do")
+    role.add_argument("name")
+    role.add_argument("role", choices=ROLES)
+    role.set_defaults(func=run, action=_role)
+
+    for word, help_text, action in (
+        ("disable", "end the access of an account until it is enabled again; nothing is deleted", _disable),
+        ("enable", "let a disabled account sign in again; its API keys stay ended", _enable),
+        ("sign-out", "end all sessions of an account", _sign_out),
+        ("totp-remove", "switch the second factor of an account off", _totp_remove),
+    ):
+        parser_of = actions.add_parser(word, help=help_text)
+        parser_of.add_argument("name")
+        parser_of.set_defaults(func=run, action=action)
 
     remove = actions.add_parser("remove", help="end the access of an account at once")
     remove.add_argument("name")
@@ -56,7 +71,7 @@ def read_password(from_stdin: bool) -> str:
     """The first line of stdin, or what a person types twice. Raises InvalidRequest."""
     import getpass  # noqa: PLC0415
 
-    from stenobox.access.passwords import check_length  # noqa: PLC0415
+    from stenobox.access.passphrases import check_length  # noqa: PLC0415
     from stenobox.errors import InvalidRequest  # noqa: PLC0415
 
     if from_stdin:
@@ -87,6 +102,33 @@ async def _list(accounts: AccountsOf, _args: argparse.Namespace, _password: str)
 async def _passwd(accounts: AccountsOf, args: argparse.Namespace, password: str) -> None:
     await accounts.set_password(args.name, password)
     sys.stdout.write(f"{args.name} has a new password; all sessions have ended.\n")
+
+
+async def _role(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:
+    from stenobox.types import Role  # noqa: PLC0415
+
+    user = await accounts.change_user(args.name, role=Role(args.role))
+    sys.stdout.write(f"{user.name} is now: {user.role.value}.\n")
+
+
+async def _disable(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:
+    await accounts.change_user(args.name, disabled=True)
+    sys.stdout.write(f"{args.name} is disabled; all sessions and API keys have ended.\n")
+
+
+async def _enable(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:
+    await accounts.change_user(args.name, disabled=False)
+    sys.stdout.write(f"{args.name} can sign in again. New API keys have to be made.\n")
+
+
+async def _sign_out(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:
+    await accounts.end_sessions(args.name)
+    sys.stdout.write(f"All sessions of {args.name} have ended.\n")
+
+
+async def _totp_remove(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:
+    await accounts.remove_second_factor(args.name)
+    sys.stdout.write(f"{args.name} signs in with the password alone.\n")
 
 
 async def _remove(accounts: AccountsOf, args: argparse.Namespace, _password: str) -> None:

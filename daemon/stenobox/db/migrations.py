@@ -18,7 +18,8 @@ from stenobox.db.steps import (
     m0004_library,
     m0005_channels,
     m0006_words,
-    m0007_texts,
+    m0007_people,
+    m0008_texts,
 )
 from stenobox.errors import DataError
 
@@ -59,7 +60,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
     Migration(5, m0005_channels.DESCRIPTION, m0005_channels.STATEMENTS),
     Migration(6, m0006_words.DESCRIPTION, m0006_words.STATEMENTS),
-    Migration(7, m0007_texts.DESCRIPTION, m0007_texts.STATEMENTS),
+    Migration(7, m0007_people.DESCRIPTION, m0007_people.STATEMENTS),
+    Migration(8, m0008_texts.DESCRIPTION, m0008_texts.STATEMENTS),
 )
 
 

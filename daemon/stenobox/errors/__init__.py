@@ -3,13 +3,15 @@
     StenoboxError
     ├── SettingsError           the settings file or environment is wrong; the process does not start
     ├── BadInput                the caller can fix the request
-    │   ├── InvalidRequest, InvalidField, UnknownModel, UnknownLanguage, NotAudio, EmptyFile, FileTooLarge,
-    │   ├── QuotaExceeded, BadQuery
+    │   ├── InvalidRequest, InvalidField, WeakPassword, UnknownModel, UnknownLanguage, NotAudio, EmptyFile,
+    │   ├── FileTooLarge, QuotaExceeded, BadQuery
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
-    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
-    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin, TooManyVersions
+    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
+    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
+    ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
+    │                           SecondFactorState, TooManyVersions
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
@@ -37,10 +39,14 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    NotByKey,
     NotSignedIn,
     RateLimited,
+    ScopeMissing,
     SetupLinkInvalid,
     SetupRequired,
+    TotpRequired,
+    WrongCode,
     WrongCredentials,
 )
 from stenobox.errors.box import (
@@ -82,6 +88,7 @@ from stenobox.errors.sent import (
     UnknownModel,
     UnsupportedTus,
     UploadIncomplete,
+    WeakPassword,
     WrongOffset,
 )
 from stenobox.errors.things import (
@@ -90,6 +97,7 @@ from stenobox.errors.things import (
     LastAdmin,
     NameTaken,
     NotFound,
+    SecondFactorState,
     StateConflict,
     TooManyVersions,
 )
@@ -144,10 +152,13 @@ __all__ = [
     "NameTaken",
     "NoModel",
     "NotAudio",
+    "NotByKey",
     "NotFound",
     "NotSignedIn",
     "QuotaExceeded",
     "RateLimited",
+    "ScopeMissing",
+    "SecondFactorState",
     "ServerRefused",
     "ServerUnreachable",
     "SettingsError",
@@ -158,6 +169,7 @@ __all__ = [
     "StenoboxError",
     "TooBusy",
     "TooManyVersions",
+    "TotpRequired",
     "Unavailable",
     "UndecodableAudio",
     "UnknownLanguage",
@@ -165,6 +177,8 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "WeakPassword",
+    "WrongCode",
     "WrongCredentials",
     "WrongOffset",
 ]

@@ -20,9 +20,29 @@ class WrongCredentials(AccessError):
     message = "The name or the password is wrong."
 
 
+class TotpRequired(AccessError):
+    code, status, title = "totp_required", 401, "A code is needed too"
+    message = "Send the code that your authenticator app shows, or a recovery code, as 'code'."
+
+
+class WrongCode(AccessError):
+    code, status, title = "wrong_code", 401, "The code does not open"
+    message = "The code is wrong or was used already. Wait for the next one that your app shows."
+
+
 class Forbidden(AccessError):
     code, title = "forbidden", "Not allowed"
     message = "Your account ({role}) may not do this."
+
+
+class ScopeMissing(AccessError):
+    code, title = "scope_missing", "The key is not made for this"
+    message = "This API key does not have the scope '{scope}'. Make one that has it."
+
+
+class NotByKey(AccessError):
+    code, title = "not_by_key", "Not possible with an API key"
+    message = "An API key cannot do this. Sign in with name and password instead."
 
 
 class CrossSite(AccessError):

@@ -22,6 +22,11 @@ class InvalidField(BadInput):
     message = "{problem} (field {param})"
 
 
+class WeakPassword(BadInput):
+    code, title = "weak_password", "The password is easy to guess"
+    message = "This password would soon be guessed. {why} Take a longer one: a few unrelated words will do."
+
+
 class BadQuery(BadInput):
     code, title = "bad_query", "The search cannot be read"
     message = "{problem}"

@@ -39,6 +39,11 @@ class NameTaken(StenoboxError):
     message = "There is already a user of that name."
 
 
+class SecondFactorState(StenoboxError):
+    code, status, title = "second_factor_state", 422, "Not possible with the second factor as it is"
+    message = "{problem}"
+
+
 class LastAdmin(StenoboxError):
     code, status, title = "last_admin", 422, "The last administrator stays"
     message = "This is the last administrator. Make another one first."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from stenobox.access.accounts import Removal
@@ -10,30 +11,37 @@ from stenobox.library import Use
 from stenobox.types import Identity
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
-from stenobox.web.keys import ACCOUNTS, API_KEYS, QUOTAS, USERS, identity_of
-from stenobox.web.schemas import NewKey, NewUser, PasswordReset, QuotaChange
+from stenobox.web.keys import ACCOUNTS, API_KEYS, QUOTAS, SECOND_FACTORS, USERS, identity_of
+from stenobox.web.schemas import NewKey, NewUser, PasswordReset, UserChange
 
 
 async def list_users(request: web.Request) -> web.Response:
     users = await request.app[ACCOUNTS].list_users()
     uses = await request.app[QUOTAS].of_all()
-    rendered = [render.user(user, uses.get(user.id, Use(0, None))) for user in users]
+    factors = await request.app[SECOND_FACTORS].users()
+    rendered = [render.user(user, uses.get(user.id, Use(0, None)), user.id in factors) for user in users]
     return json_response(answers.UserList(rendered))
 
 
 async def add_user(request: web.Request) -> web.Response:
     body = await read_json(request, NewUser)
     user = await request.app[ACCOUNTS].add_user(body.name, body.role, body.password)
-    return json_response(render.user(user, await request.app[QUOTAS].use(user.id)), 201)
+    return json_response(render.user(user, await request.app[QUOTAS].use(user.id), False), 201)
 
 
 async def change_user(request: web.Request) -> web.Response:
-    """PATCH: `quota_bytes`."""
-    body = await read_json(request, QuotaChange)
+    """PATCH: `role`, `disabled`, `quota_bytes`."""
+    body = await read_json(request, UserChange)
     name = request.match_info["name"]
-    await request.app[QUOTAS].set(name, body.quota_bytes)
+    if body.role is not msgspec.UNSET or body.disabled is not msgspec.UNSET:
+        role = None if body.role is msgspec.UNSET else body.role
+        disabled = None if body.disabled is msgspec.UNSET else body.disabled
+        await request.app[ACCOUNTS].change_user(name, role, disabled)
+    if body.quota_bytes is not msgspec.UNSET:
+        await request.app[QUOTAS].set(name, body.quota_bytes)
     user = await request.app[USERS].find(name)
-    return json_response(render.user(user, await request.app[QUOTAS].use(user.id)))
+    factor = await request.app[SECOND_FACTORS].state(user.id)
+    return json_response(render.user(user, await request.app[QUOTAS].use(user.id), factor.since is not None))
 
 
 async def reset_password(request: web.Request) -> web.Response:
@@ -71,13 +79,16 @@ async def create_key(request: web.Request) -> web.Response:
         raise Forbidden(role=identity.user.role)
     if body.user is None and identity.via == "local":
         raise InvalidRequest(problem="Say whose key it is: 'user'.")
-    info, secret = await request.app[ACCOUNTS].create_key(body.user or identity.user.name, body.name)
+    expires_at = None if body.expires_at is None else body.expires_at.timestamp()
+    info, secret = await request.app[ACCOUNTS].create_key(
+        body.user or identity.user.name, body.name, body.scopes, expires_at
+    )
     return json_response(render.key_made(info, secret), 201)
 
 
 async def revoke_key(request: web.Request) -> web.Response:
     identity = identity_of(request)
-    await request.app[API_KEYS].revoke(_key_id(request.match_info["id"]), _owner_limit(identity))
+    await request.app[ACCOUNTS].revoke_key(_key_id(request.match_info["id"]), _owner_limit(identity))
     return web.Response(status=204)
 
 

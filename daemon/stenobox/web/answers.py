@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from stenobox.types import JobState, Role
+from stenobox.types import JobState, Role, Scope
 
 Moment = Annotated[
     str, Meta(description="ISO 8601 in UTC, to the millisecond", extra_json_schema={"format": "date-time"})
@@ -244,6 +244,7 @@ class User(Said):
     name: str
     role: Role
     disabled: bool
+    second_factor: Annotated[bool, Meta(description="Whether signing in takes a code too")]
     used_bytes: Bytes
     quota_bytes: Annotated[int | None, Meta(description="As set: null follows the settings, 0 is no limit")]
     created_at: Moment
@@ -268,7 +269,9 @@ class Key(Said):
     name: str
     user: str
     prefix: Annotated[str, Meta(description="How the key begins")]
+    scopes: Annotated[list[Scope], Meta(description="What it may be used for, within what its account may")]
     created_at: Moment
+    expires_at: Annotated[Moment | None, Meta(description="null: when it is revoked")]
     last_used_at: Moment | None
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from stenobox.errors import Forbidden
 from stenobox.types import User
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
+from stenobox.web.browsers import browser_of
 from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
     IDENTITY,
     LOGIN_LIMIT,
     QUOTAS,
+    SECOND_FACTORS,
     SESSIONS,
     SETTINGS,
     SETUP,
@@ -20,6 +21,7 @@ from stenobox.web.keys import (
     USERS,
     identity_of,
 )
+from stenobox.web.reauthentication import confirm_password
 from stenobox.web.schemas import Login, PasswordChange, Setup
 
 
@@ -30,6 +32,7 @@ async def login(request: web.Request) -> web.Response:
     request.app[LOGIN_LIMIT].take(*keys)
     user = await request.app[USERS].verify(body.name, body.password)
     request.app[LOGIN_LIMIT].give_back(*keys)
+    await request.app[SECOND_FACTORS].check(user.id, body.code)
     return await _signed_in(request, user, 200)
 
 
@@ -55,16 +58,11 @@ async def me(request: web.Request) -> web.Response:
 async def change_password(request: web.Request) -> web.Response:
     """Ends the user's other sessions: whoever changes a password may want somebody out."""
     body = await read_json(request, PasswordChange)
-    identity = identity_of(request)
-    if identity.via != "session":
-        raise Forbidden(role=f"{identity.user.role} by {identity.via}")
-    key = f"password of {identity.user.id}"
-    request.app[LOGIN_LIMIT].take(key)
-    await request.app[USERS].check_password(identity.user.id, body.old)
-    request.app[LOGIN_LIMIT].give_back(key)
-    await request.app[USERS].set_password(identity.user.id, body.new)
-    await request.app[SESSIONS].revoke_all(identity.user.id, keep=session_token(request))
-    request.app[STREAMS].end_of(identity.user.id)
+    user = identity_of(request).user
+    await confirm_password(request, body.old)
+    await request.app[USERS].set_password(user.id, body.new)
+    await request.app[SESSIONS].revoke_all(user.id, keep=session_token(request))
+    request.app[STREAMS].end_of(user.id)
     return web.Response(status=204)
 
 
@@ -84,7 +82,8 @@ async def _signed_in(request: web.Request, user: User, status: int) -> web.Respo
     sessions = request.app[SESSIONS]
     if previous is not None:
         await sessions.revoke(previous)
-    token = await sessions.create(user.id)
+    browser = browser_of(request.headers.get(hdrs.USER_AGENT))
+    token = await sessions.create(user.id, request.remote or "", browser)
     response = json_response(render.account(user), status)
     set_session(request, response, token, sessions.max_seconds)
     return response

@@ -22,10 +22,10 @@ async def identify(request: web.Request) -> Identity | None:
     header = request.headers.get(hdrs.AUTHORIZATION)
     if header is not None:
         scheme, _, secret = header.partition(" ")
-        user = await request.app[API_KEYS].verify(secret.strip()) if scheme.lower() == "bearer" else None
-        if user is None:
+        opened = await request.app[API_KEYS].verify(secret.strip()) if scheme.lower() == "bearer" else None
+        if opened is None:
             raise NotSignedIn
-        return Identity(user, "key")
+        return Identity(opened.user, "key", opened.scopes)
     token = session_token(request)
     user = None if token is None else await request.app[SESSIONS].verify(token)
     return None if user is None else Identity(user, "session")

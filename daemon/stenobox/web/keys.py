@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink, Users
+from stenobox.access import Accounts, AttemptLimiter, Keys, SecondFactors, Sessions, SetupLink, Users
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
@@ -29,6 +29,7 @@ SETTINGS = web.AppKey("settings", Settings)
 USERS = web.AppKey("users", Users)
 API_KEYS = web.AppKey("api_keys", Keys)
 SESSIONS = web.AppKey("sessions", Sessions)
+SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)
 LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 
 from stenobox.errors import NotSignedIn
-from stenobox.types import Role
+from stenobox.types import Role, Scope
 from stenobox.web import answers
 from stenobox.web.bodies import json_response
 from stenobox.web.keys import HEALTH, IDENTITY, METRICS, SETTINGS
+from stenobox.web.rules import check_scope
 
 
 async def livez(_request: web.Request) -> web.Response:
@@ -35,7 +36,7 @@ async def system(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Prometheus text. For an API key of any account, an admin's session, or the operator; or
+    """Prometheus text. For an API key with that scope, an admin's session, or the operator; or
     metrics.public.
     """
     identity = request.get(IDENTITY)
@@ -44,5 +45,6 @@ async def metrics(request: web.Request) -> web.Response:
             raise NotSignedIn
         if identity.via == "session" and identity.user.role is not Role.ADMIN:
             raise NotSignedIn
+        check_scope(Scope.METRICS, identity)
     body, content_type = await request.app[METRICS].exposition()
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})

@@ -102,7 +102,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise SetupRequired
     if identity is None or identity.via == "session":
         refuse_cross_site(request)
-    allow(who, identity)
+    allow(who, None if rule is None else rule.scope, identity)
     if identity is not None:
         request[IDENTITY] = identity
     if rule is not None and not rule.invites_body:

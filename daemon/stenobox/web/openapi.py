@@ -28,7 +28,6 @@ from stenobox.web.rules import Route, Who
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_SECURITY: Final[list[dict[str, list[str]]]] = [{"key": []}, {"session": []}]
 
 _INTRODUCTION: Final = (
     "Recordings in, transcripts out. Scripts send an API key as `Authorization: Bearer KEY`; the page has a "
@@ -94,8 +93,8 @@ def _operation(route: Route, operation: Operation, schemas: _Schemas) -> dict[st
         "operationId": route.handler.__module__.rpartition(".")[2] + "_" + route.handler.__name__,
         "tags": [operation.area],
         "summary": operation.summary,
-        "description": f"For: {route.who.value}.",
-        "security": [] if route.who is Who.ANYONE else _SECURITY,
+        "description": _callers(route),
+        "security": _security(route),
         "responses": {
             **{str(status): _answer(answer, schemas) for status, answer in operation.answers.items()},
             **_refusals(route, operation, schemas),
@@ -107,6 +106,20 @@ def _operation(route: Route, operation: Operation, schemas: _Schemas) -> dict[st
     if operation.body is not None:
         result["requestBody"] = _body(operation.body, schemas)
     return result
+
+
+def _callers(route: Route) -> str:
+    """Who may call, in words."""
+    scope = "" if route.scope is None else f" An API key needs the scope `{route.scope.value}`."
+    return f"For: {route.who.value}.{scope}"
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    """OpenAPI 3.1 lets any scheme name what it needs (Security Requirement Object)."""
+    if route.who is Who.ANYONE:
+        return []
+    by_key: list[dict[str, list[str]]] = [] if route.scope is None else [{"key": [route.scope.value]}]
+    return [*by_key, {"session": []}]
 
 
 def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
@@ -168,8 +181,10 @@ def _of_its_kind(route: Route, operation: Operation) -> list[type[e.StenoboxErro
         found.append(e.SetupRequired)
     if route.who is not Who.ANYONE:
         found.append(e.NotSignedIn)
-    if route.who in (Who.WRITER, Who.ADMIN):
+    if route.who in (Who.WRITER, Who.ADMIN, Who.PERSON):
         found.append(e.Forbidden)
+    if route.who is not Who.ANYONE or route.scope is not None:
+        found.append(e.NotByKey if route.scope is None else e.ScopeMissing)
     if route.method in _UNSAFE:
         found += [e.CrossSite, e.DiskFull]
     if operation.body is not None or operation.parameters:

@@ -94,12 +94,13 @@ def own_account(value: User, use: Use, trash_days: int) -> answers.OwnAccount:
     return answers.OwnAccount(value.name, value.role, use.used, use.limit, trash_days)
 
 
-def user(value: User, use: Use) -> answers.User:
+def user(value: User, use: Use, second_factor: bool) -> answers.User:
     return answers.User(
         id=value.id,
         name=value.name,
         role=value.role,
         disabled=value.disabled,
+        second_factor=second_factor,
         used_bytes=use.used,
         quota_bytes=use.own,
         created_at=moment(value.created_at),
@@ -120,7 +121,9 @@ def _key(value: KeyInfo) -> dict[str, Any]:
         "name": value.name,
         "user": value.user,
         "prefix": value.prefix,
+        "scopes": sorted(value.scopes),
         "created_at": moment(value.created_at),
+        "expires_at": maybe(value.expires_at),
         "last_used_at": maybe(value.last_used_at),
     }
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from stenobox.types import Role
+from stenobox.access import DEFAULT_SCOPES
+from stenobox.types import Role, Scope
 
 
 class Login(msgspec.Struct, forbid_unknown_fields=True):
+    """`code` where a second factor is on: six digits of the app, or a recovery code."""
+
     name: str
     password: str
+    code: str | None = None
 
 
 class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,10 +40,14 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     role: Role = Role.USER
 
 
-class QuotaChange(msgspec.Struct, forbid_unknown_fields=True):
-    """Bytes of recordings that an account may keep: null follows the settings, 0 is no limit."""
+class UserChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A field that is not there stays as it is. Bytes that may be kept: null follows the settings, 0 is no
+    limit.
+    """
 
-    quota_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None
+    quota_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | msgspec.UnsetType | None = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
+    disabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecordingChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,10 +60,14 @@ class RecordingChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
-    """`user` is for administrators; without it the key is the caller's own."""
+    """`user` is for administrators; without it the key is the caller's own. Without `expires_at` it ends
+    only when it is revoked.
+    """
 
     name: str
     user: str | None = None
+    scopes: list[Scope] = msgspec.field(default_factory=lambda: sorted(DEFAULT_SCOPES))
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class PriorityChange(msgspec.Struct, forbid_unknown_fields=True):

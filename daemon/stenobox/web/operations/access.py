@@ -23,14 +23,14 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Make the first administrator, with the one-time link's token",
         {201: Answer("Made and signed in.", a.Account)},
         body=Body(kind=s.Setup),
-        refusals=(e.SetupLinkInvalid, e.RateLimited, e.NameTaken),
+        refusals=(e.SetupLinkInvalid, e.RateLimited, e.NameTaken, e.WeakPassword),
     ),
     ("POST", "/api/auth/login"): Operation(
         "access",
         "Sign in; the session travels as a cookie",
         {200: Answer("Signed in.", a.Account)},
         body=Body(kind=s.Login),
-        refusals=_PASSWORDS,
+        refusals=(*_PASSWORDS, e.TotpRequired, e.WrongCode),
     ),
     ("POST", "/api/auth/logout"): Operation("access", "Sign out", {204: shared.NOTHING}),
     ("GET", "/api/auth/me"): Operation(
@@ -41,7 +41,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Change one's password; other sessions end",
         {204: shared.NOTHING},
         body=Body(kind=s.PasswordChange),
-        refusals=(*_PASSWORDS, e.Forbidden),
+        refusals=(*_PASSWORDS, e.WeakPassword),
     ),
     ("GET", "/api/keys"): Operation(
         "access",
@@ -64,16 +64,21 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "Make an account",
         {201: Answer("The account.", a.User)},
         body=Body(kind=s.NewUser),
-        refusals=(e.NameTaken,),
+        refusals=(e.NameTaken, e.WeakPassword),
     ),
     ("POST", "/api/users/{name}/password"): Operation(
-        "access", "Give an account a new password", {204: shared.NOTHING}, body=Body(kind=s.PasswordReset)
+        "access",
+        "Give an account a new password",
+        {204: shared.NOTHING},
+        body=Body(kind=s.PasswordReset),
+        refusals=(e.WeakPassword,),
     ),
     ("PATCH", "/api/users/{name}"): Operation(
         "access",
-        "Change how much an account may keep",
+        "Change what an account may do, whether it may do anything, and how much it may keep",
         {200: Answer("The account.", a.User)},
-        body=Body(kind=s.QuotaChange),
+        body=Body(kind=s.UserChange),
+        refusals=(e.LastAdmin,),
     ),
     ("DELETE", "/api/users/{name}"): Operation(
         "access",

@@ -1,4 +1,4 @@
-"""Version 7: corrected transcripts, the search over all of them, and people's own words.
+"""Version 8: corrected transcripts, the search over all of them, and people's own words.
 
 What the model heard stays in `transcripts` and `segments` and is version 1; `transcript_versions` holds those
 that people made of it, whole: `lines` are `[start, end, channel]` as JSON, `text` has one line of text for
