@@ -179,6 +179,41 @@ async def test_lines_with_line_breaks_in_them_keep_their_seconds(store: Store, a
     assert hit.places[0].start == 2.0
 
 
+@pytest.mark.parametrize(
+    ("heard", "sought", "shown_as"),
+    [
+        ("今日の会議は十時に始まります。", "会議", "今日の[会議]は十時に始まります。"),
+        ("今日の会議は十時に始まります。", '"会議は" 十時', "今日の[会議は][十時]に始まります。"),
+        ("我们明天开会讨论。", "开会", "我们明天[开会]讨论。"),
+        ("ประชุมวันจันทร์", "วันจันทร์", "ประชุม[วันจันทร์]"),
+        ("The 会議 room", "会議 room", "The [会議] [room]"),
+        ("アイスクリーム", "クリ*", "アイス[クリ]ーム"),
+    ],
+)
+async def test_words_are_found_where_no_blanks_are_between_them(
+    store: Store, ann: Identity, heard: str, sought: str, shown_as: str
+) -> None:
+    job = await finished(store, ann, texts=["one", heard])
+    hit = (await store.finder.find(ann, Wish(sought))).hits[0]
+    assert (hit.job_id, hit.places[0].start) == (job.id, 1.0)
+    assert shown(hit)[0].replace("][", "") == shown_as.replace("][", "")
+    assert await found(store, ann, f"room -{sought.split(maxsplit=1)[0]}") == []
+    await store.trash.put_job(job.id, ann)
+    await store.trash.restore_job(job.id, ann)
+    assert await found(store, ann, sought) == [job.id]
+    await store.versions.add(job.id, ann, [Line(2.0, 3.0, f"Corrected: {heard}")])
+    assert (await store.finder.find(ann, Wish(sought))).hits[0].places[0].start == 2.0
+    await store.versions.add(job.id, ann, [Line(2.0, 3.0, "In Latin letters")])
+    assert await found(store, ann, sought) == []
+    assert await found(store, ann, "latin") == [job.id]
+    await store.library.change(job.recording_id, ann, Change({"title": "会議の記録"}))
+    assert await found(store, ann, "会議*") == [job.id]
+    await store.trash.put_job(job.id, ann)
+    await store.trash.erase_job(job.id, ann)
+    assert await store.count("search_bodies") == 0
+    await in_step(store)
+
+
 async def test_only_what_one_may_see_is_found(store: Store, ann: Identity) -> None:
     """OWASP ASVS 4.2.1."""
     bob, admin = await store.user("bob"), await store.user("root", Role.ADMIN)
