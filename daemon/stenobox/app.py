@@ -57,6 +57,7 @@ from stenobox.networks import networks_of
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
+from stenobox.search.upkeep import Upkeep
 from stenobox.tls import ServedCertificate, places_of
 from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
@@ -80,6 +81,7 @@ WATCHDOG = web.AppKey("watchdog", Watchdog)
 HOT_FOLDERS = web.AppKey("hot_folders", HotFolders)
 EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
+INDEX_UPKEEP = web.AppKey("index_upkeep", Upkeep)
 HOUSEKEEPING = web.AppKey("housekeeping", Housekeeping)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
@@ -183,6 +185,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     app[keys.TRANSCRIPTS] = Transcripts(database)
     app[keys.VERSIONS] = Versions(database, app[keys.TRANSCRIPTS], app[keys.EVENTS])
     app[keys.FINDER] = Finder(database)
+    app[INDEX_UPKEEP] = Upkeep(database)
     app[keys.GLOSSARIES] = Glossaries(database)
     app[keys.MODELS] = ModelStore(settings, layout)
     app[keys.METRICS] = Metrics()
@@ -268,6 +271,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[HOT_FOLDERS],
                 app[HOUSEKEEPING],
                 app[keys.TLS],
+                app[INDEX_UPKEEP],
             )
         ]
         yield

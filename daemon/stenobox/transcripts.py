@@ -60,7 +60,7 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
     )
     # In a thread: the words of ten hours are some 100,000.
     await tx.execute_many(INSERT_SEGMENT, await asyncio.to_thread(_rows, transcript))
-    await index.add(tx, transcript.job_id)
+    await index.add(tx, transcript.job_id, [segment.text for segment in transcript.segments])
 
 
 async def visible(reader: Reader, job_id: str, identity: Identity) -> sqlite3.Row:

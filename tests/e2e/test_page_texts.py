@@ -209,6 +209,16 @@ def test_a_search_is_narrowed_refused_and_finds_nothing_in_words(
     expect(page.get_by_text("Nothing was found.")).to_be_visible()
     page.get_by_label("Sent until").fill("")
     expect(hit).to_be_visible()
+    box.request("PATCH", f"/api/recordings/{job['recording_id']}", json_body={"tags": ["Käse & Co"]})
+    page.get_by_role("button", name="Search").click()
+    hit.get_by_role("link", name="Käse & Co").click()
+    expect(page.get_by_text("Tagged")).to_be_visible()
+    expect(hit).to_be_visible()
+    expect(page.locator(".hit")).to_have_count(1)
+    page.get_by_role("link", name="Any tag").click()
+    expect(page.get_by_text("Tagged")).to_be_hidden()
+    page.get_by_label("Account", exact=True).select_option("anna")
+    expect(hit).to_be_visible()
     watch.expect_status(400)
     page.get_by_role("searchbox", name="Words to look for").fill('"open')
     page.get_by_role("button", name="Search").click()
@@ -232,3 +242,16 @@ def test_a_viewer_corrects_nothing(
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
     assert watch.errors == []
     context.close()
+
+
+def test_the_words_of_a_glossary_are_written_and_stay(signed_in: Page, box: Daemon) -> None:
+    page = signed_in
+    page.get_by_role("link", name="Your account").click()
+    words = page.get_by_label("Names and terms")
+    expect(words).to_be_enabled()
+    words.fill("Zoë Quentin\n\nStenobox\nStenobox")
+    page.get_by_role("button", name="Save the words").click()
+    expect(page.get_by_text("The words were saved.")).to_be_visible()
+    expect(words).to_have_value("Zoë Quentin\nStenobox")
+    assert box.get("/api/glossary").json == {"words": ["Zoë Quentin", "Stenobox"]}
+    box.request("PUT", "/api/glossary", json_body={"words": []})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import sqlite3
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stenobox.config import DAY
 from stenobox.editing.lines import Line
 from stenobox.errors import BadQuery, InvalidRequest, NotFound
 from stenobox.library import Change
-from stenobox.search import finding
+from stenobox.search import finding, upkeep
 from stenobox.search.finding import Found, Hit, Wish
 from stenobox.search.passages import MAX_CHARACTERS, Part, passages_of
 from stenobox.search.query import MAX_TERMS, read
@@ -177,6 +179,41 @@ async def test_lines_with_line_breaks_in_them_keep_their_seconds(store: Store, a
     assert hit.places[0].start == 2.0
 
 
+@pytest.mark.parametrize(
+    ("heard", "sought", "shown_as"),
+    [
+        ("今日の会議は十時に始まります。", "会議", "今日の[会議]は十時に始まります。"),
+        ("今日の会議は十時に始まります。", '"会議は" 十時', "今日の[会議は][十時]に始まります。"),
+        ("我们明天开会讨论。", "开会", "我们明天[开会]讨论。"),
+        ("ประชุมวันจันทร์", "วันจันทร์", "ประชุม[วันจันทร์]"),
+        ("The 会議 room", "会議 room", "The [会議] [room]"),
+        ("アイスクリーム", "クリ*", "アイス[クリ]ーム"),
+    ],
+)
+async def test_words_are_found_where_no_blanks_are_between_them(
+    store: Store, ann: Identity, heard: str, sought: str, shown_as: str
+) -> None:
+    job = await finished(store, ann, texts=["one", heard])
+    hit = (await store.finder.find(ann, Wish(sought))).hits[0]
+    assert (hit.job_id, hit.places[0].start) == (job.id, 1.0)
+    assert shown(hit)[0].replace("][", "") == shown_as.replace("][", "")
+    assert await found(store, ann, f"room -{sought.split(maxsplit=1)[0]}") == []
+    await store.trash.put_job(job.id, ann)
+    await store.trash.restore_job(job.id, ann)
+    assert await found(store, ann, sought) == [job.id]
+    await store.versions.add(job.id, ann, [Line(2.0, 3.0, f"Corrected: {heard}")])
+    assert (await store.finder.find(ann, Wish(sought))).hits[0].places[0].start == 2.0
+    await store.versions.add(job.id, ann, [Line(2.0, 3.0, "In Latin letters")])
+    assert await found(store, ann, sought) == []
+    assert await found(store, ann, "latin") == [job.id]
+    await store.library.change(job.recording_id, ann, Change({"title": "会議の記録"}))
+    assert await found(store, ann, "会議*") == [job.id]
+    await store.trash.put_job(job.id, ann)
+    await store.trash.erase_job(job.id, ann)
+    assert await store.count("search_bodies") == 0
+    await in_step(store)
+
+
 async def test_only_what_one_may_see_is_found(store: Store, ann: Identity) -> None:
     """OWASP ASVS 4.2.1."""
     bob, admin = await store.user("bob"), await store.user("root", Role.ADMIN)
@@ -255,6 +292,40 @@ async def test_the_index_and_its_source_go_together(store: Store, ann: Identity)
     await gone(job)
     for table in ("search_docs", "transcripts"):
         assert await store.count(table) == 1
+
+
+async def test_the_words_of_what_was_erased_leave_the_disk(
+    store: Store, ann: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OWASP ASVS 8.3.1 and 8.3.8: what is deleted is not left in the index."""
+    monkeypatch.setattr(upkeep, "PAGES", 4)
+    kept = [await finished(store, ann, pitch, [f"board {pitch} " * 400]) for pitch in range(1, 40)]
+    job = await finished(store, ann, 50, ["qxylophone and the board"])
+    kept += [await finished(store, ann, pitch, [f"board {pitch} " * 400]) for pitch in range(60, 80)]
+    assert b"qxylophone" in await on_disk(store)
+    await store.trash.put_job(job.id, ann)
+    store.clock.now += DAY
+    keeper = upkeep.Upkeep(store.db, store.clock)
+    assert await keeper.apply() == 0  # the trash may come back
+    await store.trash.erase_job(job.id, ann)
+    assert b"qxylophone" in await on_disk(store)
+    assert await keeper.apply() > 1
+    assert b"qxylophone" not in await on_disk(store)
+    assert await store.finder.find(ann, Wish("board"), 50) != []
+    await in_step(store)
+    assert await keeper.apply() == 0
+    await store.trash.put_job(kept[0].id, ann)
+    await store.trash.erase_job(kept[0].id, ann)
+    assert await keeper.apply() == 0  # not twice a day
+    store.clock.now += DAY
+    assert await keeper.apply() > 0
+
+
+async def on_disk(store: Store) -> bytes:
+    """The database file, with all that was committed."""
+    async with store.db._write_lock:
+        await store.db._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+    return await asyncio.to_thread(store.layout.database.read_bytes)
 
 
 async def test_a_transcript_is_found_once_it_is_there_and_not_before(store: Store, ann: Identity) -> None:

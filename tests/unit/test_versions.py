@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,10 @@ from stenobox.editing import versions as editing_versions
 from stenobox.editing.difference import MAX_WORK, Difference, compare
 from stenobox.editing.lines import MAX_LINE_CHARACTERS, Line
 from stenobox.errors import ChangedMeanwhile, InvalidRequest, NotFound, StateConflict, TooManyVersions
+from stenobox.hotfolder.complete import look_at
+from stenobox.hotfolder.drops import Drops
+from stenobox.hotfolder.finishing import Finisher
+from stenobox.inboxes import InboxSettings
 from stenobox.types import Identity, Role, Segment
 from storing import Store, finished, sent, transcript_of
 
@@ -249,6 +254,29 @@ def test_the_parts_hold_both_versions(old: list[str], new: list[str]) -> None:
 
 
 def test_versions_that_have_nothing_in_common_do_not_cost_without_bound() -> None:
-    many = int(MAX_WORK**0.5) + 1
-    found = compare(segments("a " * many), segments("b " * many))
+    many = int(MAX_WORK**0.5)
+    found = compare(segments("a " * many + "x"), segments("b " * many + "y"))
     assert [part[0] for part in told(found)[0]] == ["removed", "added"]
+
+
+def test_as_little_as_possible_is_told_as_changed() -> None:
+    """Myers's own example."""
+    (parts,) = told(compare(segments("a b c a b b a"), segments("c b a b a c")))
+    assert sum(len(text.split()) for kind, text in parts if kind != "same") == 5
+
+
+async def test_a_hot_folder_gets_what_the_model_heard(store: Store, ann: Identity, tmp_path: Path) -> None:
+    folder = tmp_path / "office"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"x")
+    settings = InboxSettings(name="office", path=folder, owner="ann", original="keep")
+    drops, look = Drops(store.db, "office", store.clock), look_at(folder, ("a.wav",))
+    assert look is not None
+    job = await finished(store, ann, texts=HEARD)
+    await store.versions.add(job.id, ann, CORRECTED)
+    async with store.db.write() as tx:
+        await drops.took(tx, ("a.wav",), look, sha256="a" * 64, wishes="{}", job_id=job.id)
+    everybody = await store.user("root", Role.ADMIN)
+    (drop,) = await drops.open()
+    assert await Finisher(settings, drops, store.jobs, store.transcripts, everybody).finish(drop)
+    assert (folder / "a.txt").read_text().splitlines() == list(HEARD)

@@ -47,4 +47,14 @@ export class Texts {
   search(query, signal) {
     return this.api.request("GET", `/api/search?${new URLSearchParams(query)}`, { signal });
   }
+
+  /** @returns {Promise<{body: {words: string[]}, etag: string}>} */
+  glossary() {
+    return this.api.answer("GET", "/api/glossary");
+  }
+
+  /** @param {string[]} words @param {string} etag @returns {Promise<{body: {words: string[]}, etag: string}>} */
+  writeGlossary(words, etag) {
+    return this.api.answer("PUT", "/api/glossary", { json: { words }, etag });
+  }
 }

@@ -14,6 +14,7 @@ from stenobox.editing.difference import Difference
 from stenobox.editing.lines import Kept, Line
 from stenobox.errors import ChangedMeanwhile, TooManyVersions
 from stenobox.events import EventHub
+from stenobox.search import index
 from stenobox.transcripts import Transcripts, visible
 from stenobox.types import Event, Identity, Transcript
 
@@ -131,7 +132,9 @@ class Versions:
             # Between reading and writing somebody else may have been quicker: their text is not overwritten.
             if row["version"] != current.version:
                 raise ChangedMeanwhile
+            await index.prepare(tx, current.job_id, current.version + 1, [line.text for line in wanted])
             await self._insert(tx, current, identity, kept, restored_from)
+            await index.tidy(tx, current.job_id, current.version + 1)
             told = {"job_id": current.job_id, "version": current.version + 1, "author": identity.user.name}
             tx.after_commit(
                 functools.partial(self._events.publish, Event("transcript", row["owner_id"], told))

@@ -21,7 +21,7 @@ import msgspec
 
 from stenobox.db import Database, Reader
 from stenobox.errors import InvalidRequest, NotFound
-from stenobox.search import passages, query
+from stenobox.search import passages, query, scripts
 from stenobox.search.index import LANGUAGE, OWNER, TAG
 from stenobox.search.passages import Part, Passage
 from stenobox.types import Identity
@@ -235,7 +235,7 @@ async def _all_common(reader: Reader, asked: query.Query) -> bool:
     if sampled is None:
         return False
     for term in asked.wanted:
-        if term.prefix:
+        if term.prefix or scripts.is_dense(term.match):
             return False
         for word in term.words:
             row = await reader.fetch_one(HOW_MANY, {"match": f'"{word}"', "after": sampled["id"]})

@@ -5,7 +5,11 @@ A transcript is found in the transaction that saves it, and gone from the index 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from stenobox.db import Transaction
+from stenobox.search import scripts
 
 OWNER = "\ue000"
 LANGUAGE = "\ue001"
@@ -43,11 +47,35 @@ WHERE recording_id = ?
 """  # noqa: S608
 
 
-async def add(tx: Transaction, job_id: str) -> None:
-    """Have a transcript found, once its lines are saved; in the same transaction."""
+SPREAD = "INSERT INTO search_bodies (job_id, version, body) VALUES (?, ?, ?)"
+
+DROP_SPREAD = "DELETE FROM search_bodies WHERE job_id = ? AND version < ?"
+
+
+async def add(tx: Transaction, job_id: str, texts: Sequence[str]) -> None:
+    """Have a transcript found, once its lines are saved; in the same transaction. `texts` are its lines."""
+    await prepare(tx, job_id, 1, texts)
     await tx.execute(ADD, (job_id,))
+
+
+async def prepare(tx: Transaction, job_id: str, version: int, texts: Sequence[str]) -> None:
+    """Before a version is saved, in the same transaction: what the index reads in place of its text."""
+    body = await asyncio.to_thread(_spread, texts)
+    if body is not None:
+        await tx.execute(SPREAD, (job_id, version, body))
+
+
+async def tidy(tx: Transaction, job_id: str, version: int) -> None:
+    """After a version was saved: what the index read of those before it is not needed any more."""
+    await tx.execute(DROP_SPREAD, (job_id, version))
 
 
 async def retag(tx: Transaction, recording_id: str) -> None:
     """After the tags of a recording changed; in the same transaction."""
     await tx.execute(RETAG, (recording_id,))
+
+
+def _spread(texts: Sequence[str]) -> str | None:
+    """The lines as one text; None if the index can read them as they are."""
+    body = "\n".join(text.replace("\n", " ") for text in texts)
+    return scripts.spread(body) if scripts.is_dense(body) else None

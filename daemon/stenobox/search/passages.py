@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from stenobox.search.scripts import together
 
 OPEN, CLOSE = "\x01", "\x02"
 """What FTS5 is asked to put around each hit. No title, tag or line that a person wrote can hold them."""
@@ -33,7 +36,7 @@ class Passage:
 
 def parts_of(marked: str) -> tuple[Part, ...]:
     """A text with marks as its parts, none of them empty."""
-    return _parts(marked, inside=False)[0]
+    return _parts(together(marked), inside=False)[0]
 
 
 def passages_of(marked: str) -> tuple[tuple[Passage, ...], int]:
@@ -42,7 +45,7 @@ def passages_of(marked: str) -> tuple[tuple[Passage, ...], int]:
     """
     found: list[Passage] = []
     inside = False
-    for number, line in enumerate(marked.split("\n")):
+    for number, line in enumerate(together(marked).split("\n")):
         if inside or OPEN in line:
             # A phrase may begin in one line and end in the next.
             parts, inside = _parts(line, inside=inside)
@@ -58,6 +61,12 @@ def _parts(marked: str, *, inside: bool) -> tuple[tuple[Part, ...], bool]:
     rest = marked
     while rest:
         text, mark, rest = rest.partition(CLOSE if inside else OPEN)
+        if inside:
+            # A mark belongs to the letter before it, also where the tokenizer takes it for a gap.
+            marks = next(
+                (n for n, each in enumerate(rest) if unicodedata.category(each)[0] != "M"), len(rest)
+            )
+            text, rest = text + rest[:marks], rest[marks:]
         if text:
             parts.append(Part(text, inside))
         if mark:

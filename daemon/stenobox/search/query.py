@@ -15,6 +15,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from stenobox.errors import BadQuery
+from stenobox.search import scripts
 
 MAX_CHARACTERS = 300
 MAX_TERMS = 16
@@ -32,7 +33,10 @@ class Term:
     @property
     def match(self) -> str:
         """In the language of FTS5."""
-        return f'"{" ".join(self.words)}"' + (" *" if self.prefix else "")
+        text = " ".join(self.words)
+        plain = f'"{text}"' + (" *" if self.prefix else "")
+        # Titles and tags are indexed as they are; texts a character at a time.
+        return f'({plain} OR "{scripts.spread(text)}")' if scripts.is_dense(text) else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _term(piece: str, *, quoted: bool) -> Term | None:
     words = _words(piece)
     if not words:
         return None
-    if prefix and sum(_width(character) for character in words[-1]) < MIN_PREFIX:
+    if prefix and len(words[-1]) < MIN_PREFIX and not scripts.is_dense(words[-1]):
         raise BadQuery(problem=f"Before a * there are at least {MIN_PREFIX} letters.")
     return Term(tuple(words), prefix)
 
@@ -122,8 +126,3 @@ def _words(text: str) -> list[str]:
     return "".join(
         character if unicodedata.category(character)[0] in "LNM" else " " for character in text
     ).split()
-
-
-def _width(character: str) -> int:
-    """A character of Chinese or Japanese says as much as several letters."""
-    return MIN_PREFIX if unicodedata.east_asian_width(character) in "WF" else 1

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from aiohttp import hdrs, web
 
-from stenobox.errors import ChangedMeanwhile
 from stenobox.glossary import Glossary
 from stenobox.web.answers import Said
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import GLOSSARIES, identity_of
-
-_TAG = re.compile(r'"(\d{1,18})"', re.ASCII)
+from stenobox.web.preconditions import expected_number, tag_of
 
 
 class Words(Said):
@@ -36,22 +32,12 @@ async def put(request: web.Request) -> web.Response:
     """All words. With If-Match only if nobody was quicker."""
     body = await read_json(request, NewWords)
     made = await request.app[GLOSSARIES].put(
-        identity_of(request).user.id, body.words, revision=_revision(request)
+        identity_of(request).user.id, body.words, revision=expected_number(request)
     )
     return _answer(made)
 
 
 def _answer(glossary: Glossary) -> web.Response:
     response = json_response(Words(list(glossary.words)))
-    response.headers[hdrs.ETAG] = f'"{glossary.revision}"'
+    response.headers[hdrs.ETAG] = tag_of(glossary.revision)
     return response
-
-
-def _revision(request: web.Request) -> int | None:
-    header = request.headers.get(hdrs.IF_MATCH)
-    if header is None or header.strip() == "*":
-        return None
-    match = _TAG.fullmatch(header.strip())
-    if match is None:
-        raise ChangedMeanwhile
-    return int(match[1])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import msgspec
 from aiohttp import hdrs, web
 
-from stenobox.errors import AudioRemoved, ChangedMeanwhile, Forbidden, InvalidRequest
+from stenobox.errors import AudioRemoved, Forbidden, InvalidRequest
 from stenobox.library import Change, Entry, Filter
 from stenobox.library.waveforms import MAX_POINTS
 from stenobox.web import answers, render
@@ -17,6 +16,7 @@ from stenobox.web.bodies import json_response, read_json
 from stenobox.web.disposition import attachment
 from stenobox.web.headers import SANDBOX
 from stenobox.web.keys import LIBRARY, RECORDINGS, TRASH, WAVEFORMS, identity_of
+from stenobox.web.preconditions import expected_number
 from stenobox.web.query import flag, limit_of, number_of
 from stenobox.web.ranged import send_file
 from stenobox.web.schemas import RecordingChange
@@ -36,8 +36,6 @@ SIGNATURES = (
     ("audio/mpeg", 0, b"ID3"),
 )
 """Type, offset, and the bytes that stand there."""
-
-_REVISION = re.compile(r'"(\d{1,18})"', re.ASCII)
 
 
 async def list_recordings(request: web.Request) -> web.Response:
@@ -67,7 +65,7 @@ async def change(request: web.Request) -> web.Response:
     }
     tags = named.pop("tags", None)
     entry = await request.app[LIBRARY].change(
-        request.match_info["id"], identity_of(request), Change(named, tags), revision=_revision(request)
+        request.match_info["id"], identity_of(request), Change(named, tags), revision=expected_number(request)
     )
     return _entry(entry)
 
@@ -118,17 +116,6 @@ def _entry(entry: Entry) -> web.Response:
     response = json_response(render.entry(entry))
     response.headers[hdrs.ETAG] = f'"{entry.recording.revision}"'
     return response
-
-
-def _revision(request: web.Request) -> int | None:
-    """What If-Match asks for; None when it asks for nothing. A tag that is none of ours matches nothing."""
-    header = request.headers.get(hdrs.IF_MATCH)
-    if header is None or header.strip() == "*":
-        return None
-    match = _REVISION.fullmatch(header.strip())
-    if match is None:
-        raise ChangedMeanwhile
-    return int(match[1])
 
 
 def media_type(head: bytes) -> str:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from stenobox.editing.lines import MAX_CHARACTERS, MAX_LINES, Line
-from stenobox.errors import ChangedMeanwhile, NotFound
+from stenobox.errors import NotFound
 from stenobox.exports import render
 from stenobox.types import Transcript
 from stenobox.web import texts_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.expect import invite_body
 from stenobox.web.keys import VERSIONS, identity_of
+from stenobox.web.preconditions import expected_number, tag_of
 
 MAX_BODY: Final = 2 * MAX_CHARACTERS + 100 * MAX_LINES
 """Bytes of the largest transcript as JSON: two a character, most languages included, and its times."""
 
-_TAG = re.compile(r'"(\d{1,9})"', re.ASCII)
-
 
 async def correct(request: web.Request) -> web.Response:
     """PUT: all lines of the new version. With If-Match only if nobody was quicker."""
-    job_id, identity, expected = request.match_info["id"], identity_of(request), _expected(request)
+    job_id, identity, expected = request.match_info["id"], identity_of(request), expected_number(request)
     # Before megabytes are sent for nothing.
     await request.app[VERSIONS].current(job_id, identity, expected=expected)
     invite_body(request)
@@ -63,14 +61,14 @@ async def restore(request: web.Request) -> web.Response:
         request.match_info["id"],
         _number(request.match_info["n"]),
         identity_of(request),
-        expected=_expected(request),
+        expected=expected_number(request),
     )
     return await _current(made)
 
 
 async def _current(transcript: Transcript) -> web.Response:
     export = await asyncio.to_thread(render, transcript, "json")
-    headers = {hdrs.CONTENT_TYPE: export.media_type, hdrs.ETAG: f'"{transcript.version}"'}
+    headers = {hdrs.CONTENT_TYPE: export.media_type, hdrs.ETAG: tag_of(transcript.version)}
     return web.Response(body=export.content, headers=headers)
 
 
@@ -78,14 +76,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise NotFound(what="version")
     return int(text)
-
-
-def _expected(request: web.Request) -> int | None:
-    """The version that If-Match asks for; None when it asks for nothing. A tag of no version matches none."""
-    header = request.headers.get(hdrs.IF_MATCH)
-    if header is None or header.strip() == "*":
-        return None
-    match = _TAG.fullmatch(header.strip())
-    if match is None:
-        raise ChangedMeanwhile
-    return int(match[1])

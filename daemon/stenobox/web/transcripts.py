@@ -12,6 +12,7 @@ from stenobox.web.disposition import attachment
 from stenobox.web.exporting import options_of
 from stenobox.web.headers import SANDBOX
 from stenobox.web.keys import JOBS, TRANSCRIPTS, identity_of
+from stenobox.web.preconditions import tag_of
 
 
 async def transcript(request: web.Request) -> web.Response:
@@ -25,7 +26,10 @@ async def transcript(request: web.Request) -> web.Response:
     job = await request.app[JOBS].get(job_id, identity)
     # In a thread: ten hours of speech are some megabytes of text.
     body, _, extension = await asyncio.to_thread(render, found, kind, options, title=title_of(job))
-    headers: dict[str, str] = {hdrs.CONTENT_TYPE: FORMATS[kind].content_type, hdrs.ETAG: f'"{found.version}"'}
+    headers: dict[str, str] = {
+        hdrs.CONTENT_TYPE: FORMATS[kind].content_type,
+        hdrs.ETAG: tag_of(found.version),
+    }
     if kind == "html":
         # It may be looked at in place: with its own style, and as a page that can do nothing.
         headers["Content-Security-Policy"] = f"{SANDBOX}; style-src 'unsafe-inline'"

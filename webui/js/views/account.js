@@ -3,6 +3,7 @@
 import { el } from "../dom.js";
 import { field, form } from "../form.js";
 import { ROLES } from "../messages.js";
+import { glossarySection } from "./glossary.js";
 import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
@@ -40,6 +41,7 @@ export function accountView(app) {
       el("h1", { tabindex: -1, class: "page-title" }, "Your account"),
       el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
       kept.node,
+      app.user.role === "viewer" ? null : glossarySection(app),
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
     ),
   };

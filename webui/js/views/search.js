@@ -8,7 +8,7 @@ import { explain } from "../messages.js";
 
 /** @import { App, Found, FoundPart, FoundTranscript, View } from "../types.js" */
 
-const FILTERS = ["language", "from", "to"];
+const FILTERS = ["language", "from", "to", "owner", "tag"];
 
 /**
  * @param {App} app
@@ -28,13 +28,19 @@ export function searchView(app, query) {
   });
   const from = field({ label: "Sent from", name: "from", type: "date", onchange: () => send() });
   const to = field({ label: "Sent until", name: "to", type: "date", onchange: () => send() });
+  const owner = app.user.role === "admin" ? ownerChoice(app, () => send()) : null;
+  /** @type {string | null} */
+  let tag = null;
+  const tagged = el("p", { class: "tag-note", hidden: true });
   const state = el("p", { class: "search-state", role: "status" });
   const problem = el("p", { class: "notice notice-bad", role: "alert", hidden: true });
   const list = el("ol", { class: "hits" });
   const more = el("button", { type: "button", class: "button more", hidden: true }, "Show more");
   const send = () => {
     const wanted = new URLSearchParams();
-    const values = { q: input.value.trim(), language: language.select.value, from: from.input.value, to: to.input.value };
+    const values = {
+      q: input.value.trim(), language: language.select.value, from: from.input.value, to: to.input.value, owner: owner?.select.value, tag,
+    };
     for (const [name, value] of Object.entries(values)) if (value) wanted.set(name, value);
     const hash = `#/search?${wanted}`;
     if (location.hash === hash) ask(wanted);
@@ -49,7 +55,8 @@ export function searchView(app, query) {
     el("div", { class: "search" }, icon("search"), input, el("button", { type: "submit", class: "button button-primary" }, "Search")),
     el("p", { id: "search-hint", class: "hint" }, "All words have to be there. ", el("code", null, "\"just so\""), " finds a phrase, ",
       el("code", null, "begin*"), " what begins so, and ", el("code", null, "-word"), " leaves out what has it."),
-    el("div", { class: "search-filters" }, language.node, from.node, to.node),
+    el("div", { class: "search-filters" }, language.node, from.node, to.node, owner?.node ?? null),
+    tagged,
   );
   /** Of several searches only the last one may show something. */
   let turn = new AbortController();
@@ -63,7 +70,7 @@ export function searchView(app, query) {
       const asked = Object.fromEntries([...wanted].filter(([name]) => name === "q" || FILTERS.includes(name)));
       const found = await app.texts.search(cursor === null ? asked : { ...asked, cursor }, signal);
       if (signal.aborted || undo.signal.aborted) return;
-      const fresh = found.hits.map((hit) => hitItem(app, hit));
+      const fresh = found.hits.map((hit) => hitItem(app, hit, wanted));
       if (cursor === null) fill(list, fresh);
       else list.append(...fresh);
       setText(state, told(found));
@@ -84,6 +91,10 @@ export function searchView(app, query) {
     language.select.value = wanted.get("language") ?? "";
     from.input.value = wanted.get("from") ?? "";
     to.input.value = wanted.get("to") ?? "";
+    if (owner) setOwner(owner.select, wanted.get("owner") ?? "");
+    tag = wanted.get("tag");
+    fill(tagged, "Tagged ", el("span", { class: "tag" }, tag), " ", el("a", { href: address(wanted, { tag: "" }) }, "Any tag"));
+    show(tagged, tag !== null);
     show(problem, false);
     if (input.value) load(wanted, null);
     else {
@@ -108,6 +119,40 @@ export function searchView(app, query) {
   };
 }
 
+/**
+ * The accounts come from the box; until they are there, only the one that is asked for can be chosen.
+ * @param {App} app
+ * @param {() => void} onchange
+ */
+function ownerChoice(app, onchange) {
+  const made = choice({ label: "Account", options: [{ value: "", label: "Any" }], onchange });
+  app.api.users().then(({ users }) => {
+    const { value } = made.select;
+    made.select.append(...users.filter(({ name }) => name !== value).map(({ name }) => el("option", { value: name }, name)));
+  }, () => {});
+  return made;
+}
+
+/** @param {HTMLSelectElement} select @param {string} name */
+function setOwner(select, name) {
+  if (![...select.options].some(({ value }) => value === name)) select.append(el("option", { value: name }, name));
+  select.value = name;
+}
+
+/**
+ * The same search with something else in it.
+ * @param {URLSearchParams} query
+ * @param {Record<string, string>} change an empty value takes a filter away
+ */
+function address(query, change) {
+  const changed = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(change)) {
+    if (value) changed.set(name, value);
+    else changed.delete(name);
+  }
+  return `#/search?${changed}`;
+}
+
 /** @param {Found} found */
 function told({ total, complete }) {
   if (total === 0) return "Nothing was found.";
@@ -117,8 +162,9 @@ function told({ total, complete }) {
 /**
  * @param {App} app
  * @param {FoundTranscript} hit
+ * @param {URLSearchParams} query what was asked for
  */
-function hitItem(app, hit) {
+function hitItem(app, hit, query) {
   const language = app.catalogue.languages.find(({ code }) => code === hit.language)?.name ?? hit.language;
   const facts = [
     el("time", { datetime: hit.created_at, title: fullMoment(hit.created_at) }, moment(hit.created_at)),
@@ -133,7 +179,9 @@ function hitItem(app, hit) {
     el("h2", { class: "hit-title" }, el("a", { href: `#/jobs/${hit.job_id}` }, marked(hit.title))),
     el("p", { class: "job-meta" }, facts),
     hit.tags.length > 0
-      ? el("ul", { class: "tags", "aria-label": "Tags" }, hit.tags.map((tag) => el("li", { class: "tag" }, marked([tag]))))
+      ? el("ul", { class: "tags", "aria-label": "Tags" }, hit.tags.map((tag) => (
+        el("li", null, el("a", { href: address(query, { tag: tag.text }), class: "tag" }, marked([tag])))
+      )))
       : null,
     el("ul", { class: "passages", lang: hit.language }, hit.passages.map((passage) => el(
       "li", null, el(

@@ -46,16 +46,28 @@ CREATE TABLE search_docs (
 ) STRICT
 """
 
+# Of transcripts in scripts that have no blanks between words: the text of the current version, spread as
+# `search/scripts.py` does it. It stays while the transcript is in the trash.
+BODIES = """
+CREATE TABLE search_bodies (
+    job_id  TEXT NOT NULL REFERENCES transcripts (job_id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL,
+    PRIMARY KEY (job_id, version)
+) STRICT
+"""
+
 CONTENT = """
 CREATE VIEW search_content AS
-SELECT docs.id, docs.scope, docs.title, docs.tags,
+SELECT docs.id, docs.scope, docs.title, docs.tags, COALESCE(
+    (SELECT body FROM search_bodies WHERE job_id = docs.job_id AND version = docs.version),
     CASE docs.version
         WHEN 1 THEN COALESCE((
             SELECT group_concat(text, char(10)) FROM (
                 SELECT replace(text, char(10), ' ') AS text FROM segments
                 WHERE job_id = docs.job_id ORDER BY id)), '')
         ELSE (SELECT text FROM transcript_versions WHERE job_id = docs.job_id AND number = docs.version)
-    END AS body
+    END) AS body
 FROM search_docs AS docs
 """
 
@@ -67,6 +79,18 @@ CREATE VIRTUAL TABLE search_index USING fts5 (
     tokenize = 'unicode61 remove_diacritics 2', prefix = '3'
 )
 """
+
+# How many transcripts were erased since the index was merged last; see `search/upkeep.py`.
+UPKEEP = (
+    """
+    CREATE TABLE search_upkeep (
+        id        INTEGER PRIMARY KEY CHECK (id = 1),
+        erased    INTEGER NOT NULL,
+        merged_at REAL NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO search_upkeep (id, erased, merged_at) VALUES (1, 0, 0)",
+)
 
 GLOSSARIES = """
 CREATE TABLE glossaries (
@@ -124,7 +148,10 @@ TRIGGERS = (
     # Before, since its lines go by their foreign key after it, and the index has to be told what they were.
     """
     CREATE TRIGGER transcript_goes_from_search BEFORE DELETE ON transcripts
-    BEGIN DELETE FROM search_docs WHERE job_id = OLD.job_id; END
+    BEGIN
+        DELETE FROM search_docs WHERE job_id = OLD.job_id;
+        UPDATE search_upkeep SET erased = erased + 1;
+    END
     """,
     """
     CREATE TRIGGER trash_is_not_found AFTER UPDATE OF trashed_at ON jobs
@@ -152,4 +179,15 @@ TRIGGERS = (
 # Transcripts that are there already.
 FILL = FIND
 
-STATEMENTS: tuple[str, ...] = (VERSIONS, DOCS, CONTENT, INDEX, GLOSSARIES, *INDEXES, *TRIGGERS, FILL)
+STATEMENTS: tuple[str, ...] = (
+    VERSIONS,
+    DOCS,
+    BODIES,
+    CONTENT,
+    INDEX,
+    *UPKEEP,
+    GLOSSARIES,
+    *INDEXES,
+    *TRIGGERS,
+    FILL,
+)
