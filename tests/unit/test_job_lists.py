@@ -1,0 +1,79 @@
+"""Lists of jobs: every combination of filters shows what it says, in order, and goes by an index."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import pytest
+
+from stenobox.jobs.statements import listing
+from stenobox.library import Change
+from stenobox.types import Identity, JobState, Role
+from storing import Store, finished, sent
+
+
+class Filters(NamedTuple):
+    own: bool
+    state: bool
+    tag: bool
+    trashed: bool
+
+
+COMBINATIONS = [Filters(*each) for each in itertools.product((False, True), repeat=4)]
+
+
+@pytest.mark.parametrize("wanted", COMBINATIONS, ids=str)
+async def test_a_list_shows_what_its_filters_say_in_pages(
+    store: Store, ann: Identity, wanted: Filters
+) -> None:
+    bob, admin = await store.user("bob"), await store.user("root", Role.ADMIN)
+    expected: list[str] = []
+    for number in range(16):
+        owner, done = (ann, bob)[number & 1], bool(number & 2)
+        job = await (finished if done else sent)(store, owner, pitch=number + 1)
+        if not done:
+            job = await store.jobs.cancel(job.id, owner)
+        if number & 4:
+            await store.library.change(job.recording_id, owner, Change(tags=["Board"]))
+        if number & 8:
+            await store.trash.put_job(job.id, owner)
+        fits = (
+            not wanted.own or owner is ann,
+            not wanted.state or done,
+            not wanted.tag or number & 4,
+            wanted.trashed == bool(number & 8),
+        )
+        if all(fits):
+            expected.insert(0, job.id)
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await store.jobs.list(
+            ann if wanted.own else admin,
+            JobState.DONE if wanted.state else None,
+            1,
+            cursor,
+            trashed=wanted.trashed,
+            tag="board" if wanted.tag else None,
+        )
+        seen += [job.id for job in page.jobs]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == expected != []
+
+
+@pytest.mark.parametrize("wanted", COMBINATIONS, ids=str)
+async def test_no_list_looks_at_every_job_of_the_box(store: Store, wanted: Filters) -> None:
+    values = {"owner_id": 1, "state": "done", "tag": "x", "before": None, "limit": 2}
+    statement = "EXPLAIN QUERY PLAN " + listing(**wanted._asdict())
+    async with store.db.read() as reader:
+        plan = [str(row["detail"]) for row in await reader.fetch_all(statement, values)]
+    if any(wanted):
+        # "SCAN ... USING INDEX jobs_in_trash" goes through what is in the trash alone.
+        assert not [step for step in plan if step.startswith("SCAN jobs") and "jobs_in_trash" not in step], (
+            plan
+        )
+    else:
+        assert not [step for step in plan if "TEMP B-TREE" in step], plan
