@@ -30,7 +30,10 @@ export function referenceView(app) {
   const body = el("div", null, el("p", { class: "muted" }, "Reading…"));
   const filter = el("input", { type: "search", class: "input", "aria-label": "Find an address", placeholder: "Find an address, such as /transcript", oninput: () => narrow(body, filter.value) });
   app.api.request("GET", "/api/openapi.json").then(
-    (document) => fill(body, areas(/** @type {any} */ (document), app)),
+    (document) => {
+      fill(body, areas(/** @type {any} */ (document), app));
+      narrow(body, filter.value);
+    },
     (error) => fill(body, el("p", { class: "notice notice-bad", role: "alert" }, explain(error))),
   );
   return {
