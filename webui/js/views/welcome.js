@@ -1,8 +1,9 @@
 /** The pages for people who are not signed in: first-start set-up and sign-in. */
 
-import { el } from "../dom.js";
+import { el, show } from "../dom.js";
 import { field, form } from "../form.js";
 import { logo } from "../icons.js";
+import { signIn } from "../people.js";
 
 /** @import { Api } from "../api.js" */
 /** @import { User, View } from "../types.js" */
@@ -17,13 +18,21 @@ export const PASSWORD_RULES = { minlength: 8, maxlength: 128, required: true };
 export function signInView(api, onSignedIn) {
   const name = field({ label: "Name", name: "name", autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
   const password = field({ label: "Password", name: "password", type: "password", autocomplete: "current-password", required: true });
-  const node = card("Sign in", "Your recordings stay on this box.", [
-    form({
-      fields: [name, password],
-      submit: "Sign in",
-      send: async () => onSignedIn(await api.signIn(name.input.value.trim(), password.input.value)),
-    }),
-  ]);
+  const code = field({ label: "Code", name: "code", autocomplete: "one-time-code", maxlength: 40, hint: "From your authenticator app, or a recovery code." });
+  show(code.node, false);
+  const send = async () => {
+    const who = { name: name.input.value.trim(), password: password.input.value };
+    try {
+      onSignedIn(await signIn(api, code.input.value ? { ...who, code: code.input.value } : who));
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== "totp_required") throw error;
+      // The name and the password are right.
+      show(code.node, true);
+      code.input.required = true;
+      code.input.focus();
+    }
+  };
+  const node = card("Sign in", "Your recordings stay on this box.", [form({ fields: [name, password, code], submit: "Sign in", send })]);
   return { node, title: "Sign in" };
 }
 
