@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from pathlib import Path
 
 import pyotp
 from playwright.sync_api import Browser, Page, expect
 
 from harness.browser import Watch, sign_in
 from harness.daemon import Daemon
+from harness.provider import other_provider
 
 WORDS = "kettles sing in Ulm"
 
@@ -109,6 +112,36 @@ def test_a_key_has_the_uses_and_the_end_that_were_chosen(signed_in: Page, box: D
     expect(row).to_contain_text("metrics")
     made = next(key for key in box.get("/api/keys").json["keys"] if key["name"] == "figures")
     assert made["expires_at"] is not None
+
+
+def test_who_signs_in_at_the_offices_provider_comes_back_signed_in(
+    page: Page, tmp_path: Path, demo_bundle: Path
+) -> None:
+    """Against a provider that others wrote; its pages are not ours to watch."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "secret").write_text("anything")
+    with other_provider({"sub": "person-1", "preferred_username": "wanda"}) as issuer:
+        settings = {
+            "oidc.issuer": issuer,
+            "oidc.client_id": "stenobox",
+            "oidc.secret_file": tmp_path / "secret",
+            "oidc.url": f"http://127.0.0.1:{port}",
+            "oidc.label": "Office ID",
+            "oidc.create_role": "viewer",
+        }
+        with Daemon(tmp_path / "data", model=demo_bundle, settings=settings, port=port) as box:
+            box.set_up()
+            page.goto(f"{box.url}/?sign_in=oidc_no_account")
+            expect(page.get_by_role("alert").filter(has_text="Ask the administrator")).to_be_visible()
+            assert page.url == f"{box.url}/"
+            page.get_by_role("button", name="Sign in with Office ID").click()
+            page.get_by_role("button", name="person-1").click(no_wait_after=True)
+            expect(page.get_by_role("heading", name="Transcripts", level=1)).to_be_visible()
+            expect(page.get_by_role("link", name="Your account, wanda")).to_be_visible()
+            users = {user["name"]: user["role"] for user in box.get("/api/users").json["users"]}
+            assert users["wanda"] == "viewer"
 
 
 def test_an_administrator_changes_a_role_and_disables_and_enables_an_account(

@@ -99,6 +99,7 @@ class Daemon:
         model: Path | None = None,
         settings: Mapping[str, object] | None = None,
         wrapper: tuple[str, ...] = (),
+        port: int = 0,
     ) -> None:
         self.data = data
         self.url = ""
@@ -110,6 +111,7 @@ class Daemon:
         if model is not None:
             self._settings.setdefault("models.path", model)
         self._wrapper = wrapper
+        self._port = port
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._readers: list[threading.Thread] = []
         self.process: subprocess.Popen[str] | None = None
@@ -159,7 +161,7 @@ class Daemon:
                 "--data",
                 str(self.data),
                 "--port",
-                "0",
+                str(self._port),
             ],
             env=clean_environment(self._settings),
             stdin=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ def test_every_route_of_the_router_is_in_the_table(tmp_path: Path) -> None:
 def test_only_these_routes_are_open_to_anyone() -> None:
     assert {route.path for route in ROUTES if route.who is Who.ANYONE} == {
         "/", "/setup", "/favicon.ico", "/static/{name:.+}", "/livez", "/readyz", "/metrics",
-        "/api/setup", "/api/auth/login", "/api/auth/logout",
+        "/api/setup", "/api/auth/login", "/api/auth/logout", "/api/auth/oidc", "/api/auth/oidc/callback",
     }  # fmt: skip
 
 

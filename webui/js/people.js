@@ -12,6 +12,16 @@ export function signIn(api, who) {
   return api.request("POST", "/api/auth/login", { json: who });
 }
 
+/** @param {Api} api @returns {Promise<{label: string | null}>} whether there is a sign-in provider, and its name */
+export function provider(api) {
+  return api.request("GET", "/api/auth/oidc");
+}
+
+/** @param {Api} api @returns {Promise<{url: string}>} where the browser goes now */
+export function beginAtProvider(api) {
+  return api.request("POST", "/api/auth/oidc");
+}
+
 /** @param {Api} api @returns {Promise<{sessions: SignIn[]}>} */
 export function signIns(api) {
   return api.request("GET", "/api/auth/sessions");

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from stenobox.access import Accounts, AttemptLimiter, Keys, SecondFactors, Sessions, SetupLink, Users
+from stenobox.access.oidc import OidcLogin
 from stenobox.config import Settings
 from stenobox.events import EventHub
 from stenobox.intake.direct import DirectIntake
@@ -26,6 +27,7 @@ SETTINGS = web.AppKey("settings", Settings)
 USERS = web.AppKey("users", Users)
 API_KEYS = web.AppKey("api_keys", Keys)
 SESSIONS = web.AppKey("sessions", Sessions)
+OIDC = web.AppKey("oidc", OidcLogin)
 SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)

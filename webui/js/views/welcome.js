@@ -1,14 +1,22 @@
 /** The pages for people who are not signed in: first-start set-up and sign-in. */
 
-import { el, show } from "../dom.js";
+import { el, setText, show } from "../dom.js";
 import { field, form } from "../form.js";
 import { logo } from "../icons.js";
-import { signIn } from "../people.js";
+import { explain } from "../messages.js";
+import { beginAtProvider, provider, signIn } from "../people.js";
 
 /** @import { Api } from "../api.js" */
 /** @import { User, View } from "../types.js" */
 
 export const PASSWORD_RULES = { minlength: 8, maxlength: 128, required: true };
+
+/** What the address says after a sign-in at the provider that did not work. @type {Record<string, string>} */
+const PROVIDER_PROBLEMS = {
+  oidc_no_account: "You are known there, but there is no account for you on this box. Ask the administrator.",
+  oidc_refused: "The sign-in did not work, or took too long. Begin it again.",
+  provider_unreachable: "The sign-in provider does not answer. Try again, or use the password of the box.",
+};
 
 /**
  * @param {Api} api
@@ -32,8 +40,44 @@ export function signInView(api, onSignedIn) {
       code.input.focus();
     }
   };
-  const node = card("Sign in", "Your recordings stay on this box.", [form({ fields: [name, password, code], submit: "Sign in", send })]);
+  const node = card("Sign in", "Your recordings stay on this box.", [form({ fields: [name, password, code], submit: "Sign in", send }), atProvider(api)]);
   return { node, title: "Sign in" };
+}
+
+/**
+ * The other way in, where the box has one; and what became of a try.
+ * @param {Api} api
+ */
+function atProvider(api) {
+  const node = el("div", { class: "provider", hidden: true });
+  const alert = el("p", { class: "notice notice-bad", role: "alert", hidden: true });
+  /** @param {string} words */
+  const tell = (words) => {
+    setText(alert, words);
+    show(alert, true);
+    show(node, true);
+  };
+  const go = async () => {
+    try {
+      location.assign((await beginAtProvider(api)).url);
+    } catch (error) {
+      tell(explain(error));
+    }
+  };
+  node.append(alert);
+  provider(api).then(({ label }) => {
+    if (label === null) return;
+    node.append(el("button", { type: "button", class: "button", onclick: go }, `Sign in with ${label}`));
+    show(node, true);
+  }, () => {
+    // The password opens all the same.
+  });
+  const came = new URLSearchParams(location.search).get("sign_in");
+  if (came !== null) {
+    history.replaceState(null, "", `/${location.hash}`);
+    tell(PROVIDER_PROBLEMS[came] ?? "The sign-in did not work. Try again.");
+  }
+  return node;
 }
 
 /**
