@@ -27,6 +27,7 @@ from stenobox.access import (
     SetupLink,
     Users,
 )
+from stenobox.access.oidc import OidcLogin
 from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
@@ -144,6 +145,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     settings = app[keys.SETTINGS]
     _open_access(app, settings, app[DATABASE])
     _open_product(app, settings, app[DATABASE], app[LAYOUT])
+    app[keys.OIDC] = await asyncio.to_thread(OidcLogin.of, settings.oidc, app[DATABASE], app[keys.USERS])
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
     swept = await app[keys.INTAKE].sweep()
     log.info("swept", incoming=swept.incoming, media=swept.media)

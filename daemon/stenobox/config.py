@@ -203,6 +203,31 @@ class SessionsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OidcSettings:
+    issuer: Annotated[str, Meta(description="Address of an OpenID Connect provider to sign in at")] = ""
+    client_id: Annotated[str, Meta(description="What the provider calls this box")] = ""
+    secret_file: Annotated[
+        Path | None, Meta(description="File with the box's secret at the provider, if it has one")
+    ] = None
+    url: Annotated[
+        str, Meta(description="Address of the box as browsers see it, to which the provider sends them back")
+    ] = ""
+    label: Annotated[str, Meta(min_length=1, max_length=60, description="What the page calls it")] = (
+        "your office account"
+    )
+    name_claim: Annotated[
+        str, Meta(min_length=1, description="Claim of the provider that holds a person's name")
+    ] = "preferred_username"
+    match_names: Annotated[
+        bool, Meta(description="Whom the provider calls like an account here gets that account")
+    ] = False
+    create_role: Annotated[
+        Literal["none", "user", "viewer"],
+        Meta(description="Role of accounts made for people that come for the first time; none makes none"),
+    ] = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
@@ -234,6 +259,7 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     sessions: SessionsSettings = field(default_factory=SessionsSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     inboxes: tuple[InboxSettings, ...] = ()

@@ -102,6 +102,7 @@ class Daemon:
         settings: Mapping[str, object] | None = None,
         wrapper: tuple[str, ...] = (),
         tls: bool = False,
+        port: int = 0,
     ) -> None:
         self.data = data
         self.trust: ssl.SSLContext | None = None
@@ -115,6 +116,7 @@ class Daemon:
         if model is not None:
             self._settings.setdefault("models.path", model)
         self._wrapper = wrapper
+        self._port = port
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._readers: list[threading.Thread] = []
         self.process: subprocess.Popen[str] | None = None
@@ -173,7 +175,7 @@ class Daemon:
                 "--data",
                 str(self.data),
                 "--port",
-                "0",
+                str(self._port),
             ],
             env=clean_environment(self._settings),
             stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ AFTER_SETUP = [route for route in ROUTES if not route.before_setup]
 
 
 def test_every_route_of_the_router_is_in_the_table(tmp_path: Path) -> None:
+    """OWASP ASVS 4.1.1."""
     from stenobox.app import build
 
     app = build(settings_for(tmp_path / "data"))
@@ -32,13 +33,15 @@ def test_every_route_of_the_router_is_in_the_table(tmp_path: Path) -> None:
 
 
 def test_only_these_routes_are_open_to_anyone() -> None:
+    """OWASP ASVS 4.1.3."""
     assert {route.path for route in ROUTES if route.who is Who.ANYONE} == {
         "/", "/setup", "/favicon.ico", "/static/{name:.+}", "/livez", "/readyz", "/metrics",
-        "/api/setup", "/api/auth/login", "/api/auth/logout",
+        "/api/setup", "/api/auth/login", "/api/auth/logout", "/api/auth/oidc", "/api/auth/oidc/callback",
     }  # fmt: skip
 
 
 async def test_before_the_set_up_nothing_but_the_set_up_page_and_the_probes_answers(box: Box) -> None:
+    """OWASP ASVS 2.5.4, 4.1.5."""
     for route in AFTER_SETUP:
         answer = await box.nobody.call(route.method, address(route))
         assert answer.status == 403, route
@@ -46,11 +49,13 @@ async def test_before_the_set_up_nothing_but_the_set_up_page_and_the_probes_answ
 
 
 async def test_before_the_set_up_no_address_outside_the_table_answers(box: Box) -> None:
+    """OWASP ASVS 4.1.5."""
     for path in ("/api", "/api/nothing", "/admin", "/.git/config"):
         assert (await box.nobody.get(path)).status == 403
 
 
 async def test_an_anonymous_caller_reaches_no_guarded_route(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.1.1, 4.1.5."""
     for route in GUARDED:
         answer = await box.nobody.call(route.method, address(route))
         assert answer.status == 401, route
@@ -59,6 +64,7 @@ async def test_an_anonymous_caller_reaches_no_guarded_route(box: Box, anna: Pers
 
 
 async def test_a_viewer_changes_nothing_but_their_own_password_and_keys(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.1.3."""
     viewer = await box.add("vera", Role.VIEWER)
     for route in GUARDED:
         if route.who in (Who.WRITER, Who.ADMIN):
@@ -75,6 +81,7 @@ async def test_a_viewer_changes_nothing_but_their_own_password_and_keys(box: Box
 
 
 async def test_a_user_reaches_no_route_of_administrators(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.1.3, 4.3.1."""
     bob = await box.add("bob", Role.USER)
     for route in GUARDED:
         if route.who is Who.ADMIN:
@@ -82,6 +89,7 @@ async def test_a_user_reaches_no_route_of_administrators(box: Box, anna: Person)
 
 
 async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.1."""
     bob = await box.add("bob", Role.USER)
     script = await box.add("carla", Role.USER)
     stranger = await box.by_session("carla")
@@ -127,6 +135,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
 
 
 async def test_the_trash_of_somebody_else_does_not_exist_either(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.1."""
     bob, carla = await box.add("bob", Role.USER), await box.add("carla", Role.USER)
     job = await (await bob.upload(TALK)).json()
     await bob.post(f"/api/jobs/{job['id']}/cancel")
@@ -142,6 +151,7 @@ async def test_the_trash_of_somebody_else_does_not_exist_either(box: Box, anna: 
 async def test_nobody_lists_the_recordings_of_an_owner_by_name_but_administrators(
     box: Box, anna: Person
 ) -> None:
+    """OWASP ASVS 4.2.1."""
     bob = await box.add("bob", Role.USER)
     assert (await bob.get(f"/api/recordings?owner={ADMIN}")).status == 403
     assert (await bob.get("/api/recordings?owner=nobody")).status == 403
@@ -149,11 +159,13 @@ async def test_nobody_lists_the_recordings_of_an_owner_by_name_but_administrator
 
 
 async def test_nobody_raises_their_own_quota(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.1.2."""
     bob = await box.add("bob", Role.USER)
     assert (await bob.call("PATCH", "/api/users/bob", json={"quota_bytes": 0})).status == 403
 
 
 async def test_events_go_to_their_owner_and_to_administrators_only(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.1."""
     bob, carla = await box.add("bob", Role.USER), await box.add("carla", Role.USER)
     streams = [await box.client.get("/api/events", headers=person.headers) for person in (anna, bob, carla)]
     job = await (await bob.upload(TALK)).json()

@@ -33,6 +33,7 @@ TRAVERSALS = (
 
 
 async def test_static_files_are_only_those_of_the_page(box: Box, anna: Person) -> None:
+    """OWASP ASVS 12.3.1."""
     for path in TRAVERSALS:
         # A raw request: a client library would tidy the path up first.
         async with box.connected() as (reader, writer):
@@ -43,6 +44,7 @@ async def test_static_files_are_only_those_of_the_page(box: Box, anna: Person) -
 
 @pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
 async def test_a_file_name_cannot_break_out_of_its_header(box: Box, anna: Person) -> None:
+    """OWASP ASVS 12.3.4."""
     name = 'a\\"; filename=\\"evil.html\\"\u202eé.wav'
     kind, body = multipart({}, [(name, TALK)])
     job = await (await anna.post("/api/jobs", data=body, headers={"Content-Type": kind})).json()
@@ -54,6 +56,7 @@ async def test_a_file_name_cannot_break_out_of_its_header(box: Box, anna: Person
 
 
 async def test_a_recording_never_comes_back_as_something_a_browser_would_run(box: Box, anna: Person) -> None:
+    """OWASP ASVS 12.5.2."""
     # A WAV file that also is a page, for a browser that guesses.
     job = await (await anna.upload(TALK + b"<script>alert(1)</script>", filename="x.html")).json()
     answer = await anna.get(f"/api/recordings/{job['recording_id']}/audio")
@@ -63,6 +66,7 @@ async def test_a_recording_never_comes_back_as_something_a_browser_would_run(box
 
 
 async def test_every_answer_carries_the_security_headers(box: Box, anna: Person) -> None:
+    """OWASP ASVS 14.4.1 to 14.4.7."""
     paths = ["/", "/static/js/main.js", "/livez", "/api/auth/me", "/api/nothing", "/api/jobs/x", "/metrics"]
     for path in paths:
         headers = (await anna.get(path)).headers
@@ -81,6 +85,7 @@ async def test_every_answer_carries_the_security_headers(box: Box, anna: Person)
 async def test_metrics_need_a_key_or_an_administrator_unless_made_public(
     box: Box, anna: Person, tmp_path: Path, demo_bundle: Path
 ) -> None:
+    """OWASP ASVS 4.1.1."""
     bob = await box.add("bob", Role.USER)
     assert (await box.nobody.get("/metrics")).status == 401
     assert (await bob.get("/metrics")).status == 200
@@ -92,6 +97,7 @@ async def test_metrics_need_a_key_or_an_administrator_unless_made_public(
 
 
 async def test_probes_tell_the_anonymous_no_details(box: Box) -> None:
+    """OWASP ASVS 14.3.3."""
     for path in ("/livez", "/readyz"):
         body = await (await box.nobody.get(path)).json()
         assert set(body) <= {"status", "failing"}
@@ -101,6 +107,8 @@ async def test_probes_tell_the_anonymous_no_details(box: Box) -> None:
 async def test_an_unexpected_fault_tells_the_caller_nothing_but_its_request_id(
     box: Box, anna: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """OWASP ASVS 7.4.1."""
+
     async def broken() -> None:
         raise RuntimeError("the secret is hunter2")
 
@@ -114,6 +122,7 @@ async def test_an_unexpected_fault_tells_the_caller_nothing_but_its_request_id(
 
 
 async def test_a_body_that_is_too_large_for_json_is_refused(box: Box, anna: Person) -> None:
+    """OWASP ASVS 12.1.1."""
     answer = await anna.post("/api/keys", json={"name": "x" * 70_000})
     assert answer.status == 413
     assert code_of(await answer.json()) == "body_too_large"

@@ -13,6 +13,7 @@ from stenobox.web.routes import ROUTES
 
 
 async def test_a_cross_site_request_with_a_session_changes_nothing(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.2."""
     browser = await box.by_session(ADMIN)
     for headers in (
         {"Sec-Fetch-Site": "cross-site"},
@@ -30,6 +31,7 @@ async def test_a_cross_site_request_with_a_session_changes_nothing(box: Box, ann
 
 
 async def test_another_site_cannot_sign_a_browser_in_or_set_the_box_up(box: Box) -> None:
+    """OWASP ASVS 4.2.2."""
     headers = {"Sec-Fetch-Site": "cross-site"}
     body = {"token": box.app[SETUP].issue(), "name": "mallory", "password": PASSWORD}
     assert (await box.nobody.post("/api/setup", json=body, headers=headers)).status == 403
@@ -41,6 +43,7 @@ async def test_another_site_cannot_sign_a_browser_in_or_set_the_box_up(box: Box)
 
 
 async def test_the_page_itself_may_change_things(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.2."""
     browser = await box.by_session(ADMIN)
     origin = f"https://127.0.0.1:{box.client.port}"
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": origin}, {}):
@@ -49,11 +52,13 @@ async def test_the_page_itself_may_change_things(box: Box, anna: Person) -> None
 
 
 async def test_a_key_is_no_cookie_and_needs_no_origin(box: Box, anna: Person) -> None:
+    """OWASP ASVS 13.2.3."""
     headers = {"Origin": "https://tool.example", "Sec-Fetch-Site": "cross-site"}
     assert (await anna.post("/api/keys", json={"name": "other"}, headers=headers)).status == 201
 
 
 async def test_no_answer_allows_another_origin_to_read_it(box: Box, anna: Person) -> None:
+    """OWASP ASVS 14.5.3."""
     headers = {"Origin": "https://evil.example"}
     for path in ("/", "/api/auth/me", "/livez", "/api/nothing"):
         answer = await anna.get(path, headers=headers)
@@ -63,6 +68,7 @@ async def test_no_answer_allows_another_origin_to_read_it(box: Box, anna: Person
 
 
 async def test_a_form_of_another_site_cannot_pass_for_json(box: Box, anna: Person) -> None:
+    """OWASP ASVS 13.2.3, 13.2.5."""
     browser = await box.by_session(ADMIN)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         answer = await browser.post("/api/keys", data=b'{"name": "x"}', headers={"Content-Type": kind})
@@ -70,12 +76,14 @@ async def test_a_form_of_another_site_cannot_pass_for_json(box: Box, anna: Perso
 
 
 async def test_on_loopback_a_foreign_host_name_gets_nothing(box: Box, anna: Person) -> None:
+    """OWASP ASVS 14.5.3."""
     for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "[::1"):
         for path in ("/", "/livez", "/api/auth/me"):
             assert (await anna.get(path, headers={"Host": host})).status == 400, host
 
 
 async def test_on_loopback_only_configured_names_are_added(tmp_path: Path, demo_bundle: Path) -> None:
+    """OWASP ASVS 14.5.3."""
     listen = ListenSettings(names=("Steno.office.example",))
     async with running_box(settings_for(tmp_path / "data", demo_bundle, listen=listen)) as box:
         for host in ("steno.office.example", "STENO.office.example:8443", "localhost:1", "[::1]:8080"):

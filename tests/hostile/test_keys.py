@@ -14,6 +14,7 @@ TALK = wave_bytes(0.2)
 
 
 async def test_a_key_is_shown_once_and_stored_only_as_a_hash(box: Box, anna: Person, tmp_path: Path) -> None:
+    """OWASP ASVS 2.10.4."""
     made = await (await anna.post("/api/keys", json={"name": "script"})).json()
     listed = (await (await anna.get("/api/keys")).json())["keys"]
     assert made["secret"] not in repr(listed)
@@ -25,6 +26,7 @@ async def test_a_key_is_shown_once_and_stored_only_as_a_hash(box: Box, anna: Per
 async def test_a_key_that_opens_nothing_is_not_replaced_by_the_cookie_beside_it(
     box: Box, anna: Person
 ) -> None:
+    """OWASP ASVS 4.1.5."""
     browser = await box.by_session(ADMIN)
     for header in ("", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "stbx_", "Bearer stbx_é"):
         answer = await browser.get("/api/auth/me", headers={"Authorization": header})
@@ -32,6 +34,7 @@ async def test_a_key_that_opens_nothing_is_not_replaced_by_the_cookie_beside_it(
 
 
 async def test_a_removed_users_key_session_and_streams_end_at_once(box: Box, anna: Person) -> None:
+    """OWASP ASVS 3.3.3."""
     bob = await box.add("bob", Role.USER)
     browser = await box.by_session("bob")
     await bob.upload(TALK)
@@ -46,11 +49,13 @@ async def test_a_removed_users_key_session_and_streams_end_at_once(box: Box, ann
 
 
 async def test_a_stolen_key_cannot_change_the_password(anna: Person) -> None:
+    """OWASP ASVS 2.1.6, 3.7.1."""
     answer = await anna.post("/api/auth/password", json={"old": PASSWORD, "new": "a new password"})
     assert (answer.status, (await answer.json())["code"]) == (403, "not_by_key")
 
 
 async def test_nobody_makes_a_key_for_somebody_else_unless_an_administrator(box: Box, anna: Person) -> None:
+    """OWASP ASVS 4.2.1."""
     await box.add("bob", Role.USER)
     bob = await box.by_session("bob")
     assert (await bob.post("/api/keys", json={"name": "x", "user": ADMIN})).status == 403

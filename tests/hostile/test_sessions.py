@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from harness.application import Box, Person
 from harness.daemon import ADMIN, PASSWORD
 from harness.refusals import code_of
 from stenobox.types import Role, Scope
+from stenobox.web.keys import API_KEYS, SESSIONS
 from storing import wave_bytes
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -62,6 +66,30 @@ async def test_a_user_signs_out_everywhere_else(box: Box, anna: Person) -> None:
     await asyncio.wait_for(stream.read(), 30)
     assert (await there.get("/api/auth/me")).status == 401
     assert [session["current"] for session in await sessions_of(here)] == [True]
+
+
+async def test_a_stream_ends_with_the_sign_in_or_the_key_that_opened_it_and_keeps_neither_alive(
+    box: Box, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OWASP ASVS 3.3.2: an open page that nobody uses is idle, though its stream goes on."""
+    monkeypatch.setattr("stenobox.web.events.HEARTBEAT_S", 0.05)
+    end = datetime.now(UTC) + timedelta(days=1)
+    body = {"name": "for a day", "expires_at": end.isoformat()}
+    secret = (await (await anna.post("/api/keys", json=body)).json())["secret"]
+    browser = await box.by_session(ADMIN)
+    streams = [
+        await box.client.get("/api/events", headers=headers)
+        for headers in (browser.headers, {"Authorization": f"Bearer {secret}"})
+    ]
+    for stream in streams:
+        text = b""
+        while text.count(b": alive") < 3:
+            text += await asyncio.wait_for(stream.content.readany(), 30)
+    later = end.timestamp() + 1
+    monkeypatch.setattr(box.app[SESSIONS], "_clock", lambda: later)
+    monkeypatch.setattr(box.app[API_KEYS], "_clock", lambda: later)
+    for stream in streams:
+        await asyncio.wait_for(stream.read(), 30)
 
 
 async def test_nobody_ends_the_sign_in_of_somebody_else_but_administrators(box: Box, anna: Person) -> None:

@@ -10,6 +10,7 @@ from stenobox.config import ListenSettings, Settings
 
 
 async def test_the_operators_socket_is_only_for_its_owner_and_owns_no_jobs(tmp_path: Path) -> None:
+    """OWASP ASVS 4.1.1."""
     from stenobox.serving import control_listener
 
     listener = control_listener(tmp_path / "control.sock")
@@ -23,6 +24,7 @@ async def test_the_operators_socket_is_only_for_its_owner_and_owns_no_jobs(tmp_p
 def test_the_operators_socket_believes_the_kernel_about_who_calls(
     monkeypatch: pytest.MonkeyPatch, uid: int, let_in: bool
 ) -> None:
+    """OWASP ASVS 4.1.1."""
     import socket
     import struct
 
@@ -52,6 +54,7 @@ def test_the_operators_socket_believes_the_kernel_about_who_calls(
 
 
 def test_a_network_address_is_refused_without_an_explicit_word(tmp_path: Path) -> None:
+    """OWASP ASVS 9.1.1."""
     from stenobox.errors import SettingsError
     from stenobox.serving import refuse_bare_network
 

@@ -129,35 +129,6 @@ async def test_a_password_hashed_with_old_parameters_is_hashed_anew_at_the_next_
     await new.verify("anna", PASSWORD)
 
 
-async def test_at_most_two_hashes_are_made_at_once() -> None:
-    running, most = 0, 0
-    lock = asyncio.Lock()
-    loop = asyncio.get_running_loop()
-
-    class Slow(PasswordHasher):
-        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-            asyncio.run_coroutine_threadsafe(enter(), loop).result()
-            try:
-                return super().hash(password, salt=salt)
-            finally:
-                asyncio.run_coroutine_threadsafe(leave(), loop).result()
-
-    async def enter() -> None:
-        nonlocal running, most
-        async with lock:
-            running += 1
-            most = max(most, running)
-        await asyncio.sleep(0.01)
-
-    async def leave() -> None:
-        nonlocal running
-        running -= 1
-
-    passwords = Passwords(Slow(time_cost=1, memory_cost=8, parallelism=1))
-    await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(6)))
-    assert most == 2
-
-
 @pytest.mark.parametrize("password", ["", "seven77", "x" * 129])
 async def test_a_password_of_a_bad_length_is_refused(users: Users, password: str) -> None:
     with pytest.raises(InvalidRequest):

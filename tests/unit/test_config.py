@@ -119,7 +119,7 @@ def test_every_default_can_be_set_by_its_variable() -> None:
 
 
 def shown(default: object) -> str:
-    return "none" if default in (None, ()) else f"`{default}`"
+    return "none" if default in (None, (), "") else f"`{default}`"
 
 
 def test_the_readme_documents_every_setting_with_its_default_and_no_other() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -95,3 +97,32 @@ async def test_an_account_from_before_the_list_keeps_its_password() -> None:
     box = passwords()
     encoded = await box.encode("password")
     assert await box.verify(encoded, "password")
+
+
+async def test_at_most_two_hashes_are_made_at_once() -> None:
+    running, most = 0, 0
+    lock = asyncio.Lock()
+    loop = asyncio.get_running_loop()
+
+    class Slow(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            asyncio.run_coroutine_threadsafe(enter(), loop).result()
+            try:
+                return super().hash(password, salt=salt)
+            finally:
+                asyncio.run_coroutine_threadsafe(leave(), loop).result()
+
+    async def enter() -> None:
+        nonlocal running, most
+        async with lock:
+            running += 1
+            most = max(most, running)
+        await asyncio.sleep(0.01)
+
+    async def leave() -> None:
+        nonlocal running
+        running -= 1
+
+    passwords = Passwords(Slow(time_cost=1, memory_cost=8, parallelism=1))
+    await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(6)))
+    assert most == 2

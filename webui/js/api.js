@@ -1,4 +1,4 @@
-/** The box's HTTP API as functions. Everything that goes wrong comes out as an `ApiError`. */
+/** The box's HTTP API as functions; those about people are in `people.js`. Everything that goes wrong comes out as an `ApiError`. */
 
 /** @import { Account, Job, Recording, Peaks, Segment, Space, Transcript, User, Catalogue } from "./types.js" */
 
@@ -120,15 +120,6 @@ export class Api {
     return this.request("POST", "/api/setup", { json: { token, name, password } });
   }
 
-  /**
-   * @param {string} name
-   * @param {string} password
-   * @returns {Promise<User>}
-   */
-  signIn(name, password) {
-    return this.request("POST", "/api/auth/login", { json: { name, password } });
-  }
-
   signOut() {
     return this.request("POST", "/api/auth/logout");
   }
@@ -233,21 +224,6 @@ export class Api {
   /** @returns {Promise<Catalogue>} */
   models() {
     return this.request("GET", "/api/models");
-  }
-
-  /** @returns {Promise<{keys: {id: number | string, name: string, created_at: string, last_used_at?: string | null}[]}>} */
-  keys() {
-    return this.request("GET", "/api/keys");
-  }
-
-  /** @param {string} name */
-  createKey(name) {
-    return this.request("POST", "/api/keys", { json: { name } });
-  }
-
-  /** @param {number | string} id */
-  revokeKey(id) {
-    return this.request("DELETE", `/api/keys/${encodeURIComponent(String(id))}`);
   }
 
   /** @returns {Promise<{users: Account[]}>} */

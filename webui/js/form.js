@@ -45,6 +45,14 @@ export function field({ label, hint, type = "text", ...attributes }) {
   };
 }
 
+/**
+ * Whose password a form asks for, unseen: password managers look for the name beside it.
+ * @param {string} name
+ */
+export function accountName(name) {
+  return el("input", { type: "text", name: "name", autocomplete: "username", value: name, readonly: true, hidden: true });
+}
+
 /** @param {HTMLInputElement} input */
 function reveal(input) {
   return el(

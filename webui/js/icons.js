@@ -50,6 +50,27 @@ export function icon(name) {
 }
 
 /**
+ * A QR code as the box computed it, with its light frame.
+ * @param {{size: number, path: string}} code
+ * @param {string} label
+ * @returns {SVGSVGElement}
+ */
+export function qrPicture(code, label) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${code.size} ${code.size}`);
+  svg.setAttribute("class", "qr");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const ground = document.createElementNS(SVG, "rect");
+  ground.setAttribute("width", String(code.size));
+  ground.setAttribute("height", String(code.size));
+  const modules = document.createElementNS(SVG, "path");
+  modules.setAttribute("d", code.path);
+  svg.append(ground, modules);
+  return svg;
+}
+
+/**
  * The mark of Stenobox: sound on the left becomes lines of text on the right.
  * @returns {SVGSVGElement}
  */

@@ -36,6 +36,14 @@ export const ROLES = [
   { id: "admin", label: "Administrator" },
 ];
 
+/** What an API key may be used for. @type {{id: import("./types.js").Scope, label: string}[]} */
+export const SCOPES = [
+  { id: "read", label: "Read transcripts and recordings" },
+  { id: "upload", label: "Send recordings, change and delete them" },
+  { id: "metrics", label: "Read the metrics of the box" },
+  { id: "admin", label: "Administer the box" },
+];
+
 /**
  * An error of the API in one sentence or two. The box's own words already say what to do; only where the page knows
  * more does it speak for itself.

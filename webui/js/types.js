@@ -92,8 +92,39 @@
  * @property {string} created_at
  * @property {number} used_bytes
  * @property {number | null} quota_bytes null: what the settings say, 0: no limit
+ * @property {boolean} second_factor signing in takes a code too
  *
  * @typedef {User & AccountFields} Account
+ *
+ * @typedef {object} SignIn a session of the page
+ * @property {number} id
+ * @property {string} browser in a few words
+ * @property {string} address
+ * @property {boolean} current the one that asks
+ * @property {string} created_at
+ * @property {string} last_seen_at
+ * @property {string} ends_at
+ *
+ * @typedef {object} SecondFactor
+ * @property {boolean} enabled
+ * @property {string | null} since
+ * @property {number} recovery_codes how many are left
+ *
+ * @typedef {object} Enrolment what an authenticator app needs
+ * @property {string} secret
+ * @property {string} uri
+ * @property {{size: number, path: string}} qr
+ *
+ * @typedef {"read" | "upload" | "admin" | "metrics"} Scope
+ *
+ * @typedef {object} ApiKey
+ * @property {number} id
+ * @property {string} name
+ * @property {string} prefix
+ * @property {Scope[]} scopes
+ * @property {string} created_at
+ * @property {string | null} expires_at null: when it is revoked
+ * @property {string | null} last_used_at
  *
  * @typedef {object} Space how much an account keeps
  * @property {number} used_bytes

@@ -104,15 +104,22 @@ class Sessions:
     async def verify(self, token: str) -> User | None:
         """Who the session belongs to; None when it is unknown, over, or of a disabled account."""
         now = self._clock()
-        values = {"sha256": fingerprint(token), "now": now, "idle_since": now - self._idle}
-        async with self._db.read() as reader:
-            row = await reader.fetch_one(VERIFY, values)
+        row = await self._row(token, now)
         if row is None:
             return None
         if now - row["last_seen_at"] >= min(SEEN_RESOLUTION_S, self._idle / 4):
             async with self._db.write() as tx:
                 await tx.execute(TOUCH, (now, row["session_id"]))
         return user_of(row)
+
+    async def alive(self, token: str) -> bool:
+        """Whether `verify` would know it; asking is no use of the session, and does not prolong it."""
+        return await self._row(token, self._clock()) is not None
+
+    async def _row(self, token: str, now: float) -> sqlite3.Row | None:
+        values = {"sha256": fingerprint(token), "now": now, "idle_since": now - self._idle}
+        async with self._db.read() as reader:
+            return await reader.fetch_one(VERIFY, values)
 
     async def list(self, user_id: int, current: str | None = None) -> list[SessionInfo]:
         """The sessions of a user, the one used last first; `current` is the token of the one that asks."""

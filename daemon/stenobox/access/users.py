@@ -95,7 +95,7 @@ class Users:
         set-up link at the same moment cannot both become the first administrator.
         """
         check_name(name)
-        encoded = await self._passwords.hash(password, about=(name,))
+        encoded = await self._passwords.hash(password, about=words_of(name))
         async with self._db.write() as tx:
             if only_as_first and await count(tx):
                 raise NameTaken
@@ -130,7 +130,7 @@ class Users:
     async def set_password(self, user_id: int, password: str) -> None:
         """Raises InvalidRequest (length), WeakPassword, NotFound."""
         user = await self.get(user_id)
-        await self._store_hash(user_id, await self._passwords.hash(password, about=(user.name,)))
+        await self._store_hash(user_id, await self._passwords.hash(password, about=words_of(user.name)))
 
     async def _store_hash(self, user_id: int, encoded: str) -> None:
         async with self._db.write() as tx:
@@ -182,6 +182,11 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         problem = "A name has 1 to 64 letters, digits or any of . _ @ -, and starts with a letter or a digit."
         raise InvalidRequest(problem=problem)
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """What of a name somebody would try as a password: all of it, and each of its words."""
+    return (name, *(word for word in re.split(r"[._@-]+", name) if len(word) > 2 and word != name))
 
 
 async def _keep_an_admin(tx: Transaction, user_id: int) -> None:

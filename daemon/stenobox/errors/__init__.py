@@ -9,12 +9,13 @@
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
-    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
+    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode, OidcRefused, OidcNoAccount
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
     │                           SecondFactorState, TooManyVersions
     ├── Unavailable             true now, perhaps not later
-    │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
+    │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable,
+    │   ├── ProviderUnreachable
     ├── ServerRefused           what `stenobox push` was told by a box
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
@@ -43,6 +44,8 @@ from stenobox.errors.access import (
     Forbidden,
     NotByKey,
     NotSignedIn,
+    OidcNoAccount,
+    OidcRefused,
     RateLimited,
     ScopeMissing,
     SetupLinkInvalid,
@@ -62,6 +65,7 @@ from stenobox.errors.box import (
     InternalError,
     ModelError,
     NoModel,
+    ProviderUnreachable,
     ServerRefused,
     ServerUnreachable,
     SettingsError,
@@ -160,6 +164,9 @@ __all__ = [
     "NotByKey",
     "NotFound",
     "NotSignedIn",
+    "OidcNoAccount",
+    "OidcRefused",
+    "ProviderUnreachable",
     "QuotaExceeded",
     "RateLimited",
     "ScopeMissing",

@@ -30,6 +30,16 @@ class WrongCode(AccessError):
     message = "The code is wrong or was used already. Wait for the next one that your app shows."
 
 
+class OidcRefused(AccessError):
+    code, title = "oidc_refused", "The sign-in at the provider did not work"
+    message = "The sign-in at the provider did not work: {problem}. Begin it again."
+
+
+class OidcNoAccount(AccessError):
+    code, title = "oidc_no_account", "There is no account for you here"
+    message = "The provider knows you, but there is no account for you here. Ask the administrator."
+
+
 class Forbidden(AccessError):
     code, title = "forbidden", "Not allowed"
     message = "Your account ({role}) may not do this."

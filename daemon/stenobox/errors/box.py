@@ -32,6 +32,11 @@ class TooBusy(Unavailable):
     message = "The box is receiving as many files as it can. Try again in a moment."
 
 
+class ProviderUnreachable(Unavailable):
+    code, title = "provider_unreachable", "The sign-in provider does not answer"
+    message = "The sign-in provider does not answer as it should. Try again, or use the password of the box."
+
+
 class NoModel(Unavailable):
     code, title = "no_model", "No model is installed"
     message = "No speech model is installed. On the box run 'stenobox models list' to see what it looks for."

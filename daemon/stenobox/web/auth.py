@@ -81,12 +81,17 @@ async def setup(request: web.Request) -> web.Response:
 
 
 async def _signed_in(request: web.Request, user: User, status: int) -> web.Response:
+    response = json_response(render.account(user), status)
+    await open_session(request, response, user)
+    return response
+
+
+async def open_session(request: web.Request, response: web.Response, user: User) -> None:
+    """A new session in place of the one that the browser had; the cookie goes with `response`."""
     previous = session_token(request)
     sessions = request.app[SESSIONS]
     if previous is not None:
         await sessions.revoke(previous)
     browser = browser_of(request.headers.get(hdrs.USER_AGENT))
     token = await sessions.create(user.id, request.remote or "", browser)
-    response = json_response(render.account(user), status)
     set_session(request, response, token, sessions.max_seconds)
-    return response

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import functools
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 from aiohttp import hdrs, web
@@ -16,6 +17,7 @@ from aiohttp import hdrs, web
 from stenobox.events import Subscription
 from stenobox.types import Event
 from stenobox.web import render
+from stenobox.web.identify import still_allowed
 from stenobox.web.keys import EVENTS, STREAMS, identity_of
 
 HEARTBEAT_S = 15.0
@@ -39,15 +41,22 @@ async def events(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         # A client that went away is no fault of ours.
         with contextlib.suppress(ConnectionResetError, TimeoutError):
-            async with contextlib.aclosing(_frames(subscription, ended)) as frames:
+            allowed = functools.partial(still_allowed, request)
+            async with contextlib.aclosing(_frames(subscription, ended, allowed)) as frames:
                 async for frame in frames:
                     await asyncio.wait_for(response.write(frame), STALLED_S)
     return response
 
 
-async def _frames(subscription: Subscription, ended: asyncio.Event) -> AsyncGenerator[bytes, None]:
-    """Frames to send until the subscription or the user's access ends."""
+async def _frames(
+    subscription: Subscription, ended: asyncio.Event, allowed: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
+    """Frames to send until the subscription or the user's access ends. `ended` tells of an end that somebody
+    made; `allowed` is asked from time to time, for keys and sessions that expire.
+    """
     yield b": connected\n\n"
+    clock = asyncio.get_running_loop().time
+    due = clock() + HEARTBEAT_S
     end = asyncio.ensure_future(ended.wait())
     following = asyncio.ensure_future(anext(subscription))
     try:
@@ -55,6 +64,10 @@ async def _frames(subscription: Subscription, ended: asyncio.Event) -> AsyncGene
             await asyncio.wait({end, following}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
             if end.done():
                 return
+            if clock() >= due:
+                if not await allowed():
+                    return
+                due = clock() + HEARTBEAT_S
             if not following.done():
                 yield b": alive\n\n"
                 continue

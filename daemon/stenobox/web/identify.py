@@ -11,6 +11,21 @@ from stenobox.web.keys import API_KEYS, SESSIONS
 from stenobox.web.peer import is_control, operator_of
 
 
+async def still_allowed(request: web.Request) -> bool:
+    """Whether whoever began a request that goes on for long could begin it now. This is no use of a session,
+    which ends by idleness under a stream that nobody looks at.
+    """
+    if is_control(request):
+        return True
+    if hdrs.AUTHORIZATION not in request.headers:
+        token = session_token(request)
+        return token is not None and await request.app[SESSIONS].alive(token)
+    try:
+        return await identify(request) is not None
+    except NotSignedIn:
+        return False
+
+
 async def identify(request: web.Request) -> Identity | None:
     """None for an anonymous caller.
 

@@ -16,6 +16,7 @@ from stenobox.access import (
     SetupLink,
     Users,
 )
+from stenobox.access.oidc import OidcLogin
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
@@ -40,6 +41,7 @@ SETTINGS = web.AppKey("settings", Settings)
 USERS = web.AppKey("users", Users)
 API_KEYS = web.AppKey("api_keys", Keys)
 SESSIONS = web.AppKey("sessions", Sessions)
+OIDC = web.AppKey("oidc", OidcLogin)
 SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)

@@ -57,6 +57,18 @@ class RecoveryCodes(Said):
     recovery_codes: list[str]
 
 
+class OidcState(Said):
+    """Whether people sign in at a provider of the office's own."""
+
+    label: Annotated[str | None, Meta(description="What to call it; null: they do not")]
+
+
+class OidcBegun(Said):
+    """A sign-in at the provider has begun."""
+
+    url: Annotated[str, Meta(description="Where the browser goes now")]
+
+
 class Password(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 

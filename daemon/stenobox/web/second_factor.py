@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from stenobox.web import people_shapes as shapes
@@ -24,7 +26,8 @@ async def begin(request: web.Request) -> web.Response:
     body = await read_json(request, shapes.Password)
     await confirm_password(request, body.password)
     made = await request.app[SECOND_FACTORS].begin(identity_of(request).user)
-    return json_response(shapes.Enrolment(made.secret, made.uri, qr_code(made.uri)), 201)
+    picture = await asyncio.to_thread(qr_code, made.uri)
+    return json_response(shapes.Enrolment(made.secret, made.uri, picture), 201)
 
 
 async def confirm(request: web.Request) -> web.Response:

@@ -1,9 +1,11 @@
-/** One's own account: how much it keeps, and the password. */
+/** One's own account: how much it keeps, the password, the second factor, and where it is signed in. */
 
 import { el } from "../dom.js";
-import { field, form } from "../form.js";
+import { accountName, field, form } from "../form.js";
 import { ROLES } from "../messages.js";
 import { glossarySection } from "./glossary.js";
+import { secondFactorPanel } from "./second_factor.js";
+import { signInsPanel } from "./sign_ins.js";
 import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
@@ -14,24 +16,25 @@ import { PASSWORD_RULES, sameTwice } from "./welcome.js";
  * @returns {View}
  */
 export function accountView(app) {
-  // Password managers look for the name beside the passwords.
-  const name = el("input", { type: "text", name: "name", autocomplete: "username", value: app.user.name, readonly: true, hidden: true });
   const old = field({ label: "Password now", name: "old", type: "password", autocomplete: "current-password", required: true });
   const fresh = field({ label: "New password", name: "new", type: "password", autocomplete: "new-password", ...PASSWORD_RULES, hint: "At least 8 characters." });
   const again = field({ label: "New password once more", name: "again", type: "password", autocomplete: "new-password", required: true });
   const change = form({
     fields: [old, fresh, again],
-    extra: [name],
+    extra: [accountName(app.user.name)],
     submit: "Change the password",
     check: () => sameTwice(fresh, again),
     send: async () => {
       await app.api.changePassword(old.input.value, fresh.input.value);
       for (const { input } of [old, fresh, again]) input.value = "";
       app.notify("The password was changed.", "good");
+      await places.load();
     },
   });
   const kept = space(app);
-  kept.load();
+  const factor = secondFactorPanel(app);
+  const places = signInsPanel(app);
+  for (const part of [kept, factor, places]) part.load();
   const role = ROLES.find(({ id }) => id === app.user.role)?.label ?? app.user.role;
   return {
     title: "Your account",
@@ -43,6 +46,8 @@ export function accountView(app) {
       kept.node,
       app.user.role === "viewer" ? null : glossarySection(app),
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
+      factor.node,
+      places.node,
     ),
   };
 }

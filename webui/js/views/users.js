@@ -6,6 +6,7 @@ import { choice, field, form } from "../form.js";
 import { fullMoment, moment, size } from "../format.js";
 import { ROLES, explain } from "../messages.js";
 import { quotaDialog } from "./quota.js";
+import { userDialog } from "./user_dialog.js";
 import { PASSWORD_RULES } from "./welcome.js";
 
 /** @import { Account, App, User, View } from "../types.js" */
@@ -53,7 +54,7 @@ export function usersView(app) {
     title: "Users",
     node: el(
       "div",
-      { class: "page page-narrow" },
+      { class: "page page-narrow page-tables" },
       el("h1", { tabindex: -1, class: "page-title" }, "Users"),
       el("section", { "aria-label": "Everybody" }, list),
       el("section", { class: "panel", "aria-labelledby": "add-user" }, el("h2", { id: "add-user" }, "Add somebody"), add),
@@ -82,6 +83,9 @@ function table(app, users, reload) {
     }
     await reload();
   };
+  const manage = async (/** @type {Account} */ user) => {
+    if (await userDialog(app, user)) await reload();
+  };
   const limit = async (/** @type {Account} */ user) => {
     if (!(await quotaDialog(app, user))) return;
     app.notify(`The space of ${user.name} was changed.`, "good");
@@ -96,17 +100,20 @@ function table(app, users, reload) {
       "tr",
       null,
       el("th", { scope: "row" }, user.name, user.name === app.user.name ? el("span", { class: "muted" }, " (you)") : null,
-        user.disabled ? el("span", { class: "muted" }, " (disabled)") : null),
+        user.disabled ? el("span", { class: "muted" }, " (disabled)") : null,
+        user.second_factor ? el("span", { class: "muted" }, " (second factor)") : null),
       el("td", { dataset: { label: "Role" } }, ROLES.find(({ id }) => id === user.role)?.label ?? user.role),
       el("td", { dataset: { label: "Keeps" } }, size(user.used_bytes),
         user.quota_bytes ? el("span", { class: "muted" }, ` of ${size(user.quota_bytes)}`) : null),
       el("td", { dataset: { label: "Since" } }, el("time", { datetime: user.created_at, title: fullMoment(user.created_at) }, moment(user.created_at))),
-      el("td", { class: "table-actions" },
+      el("td", { class: "table-actions" }, el("div", { class: "button-row" },
+        el("button", { type: "button", class: "button button-small", onclick: () => manage(user) },
+          "Manage", el("span", { class: "visually-hidden" }, ` ${user.name}`)),
         el("button", { type: "button", class: "button button-small", onclick: () => limit(user) },
           "Space", el("span", { class: "visually-hidden" }, ` of ${user.name}`)),
         user.name === app.user.name || user.disabled ? null
         : el("button", { type: "button", class: "button button-small", onclick: () => remove(user) },
-          "Remove", el("span", { class: "visually-hidden" }, ` ${user.name}`))),
+          "Remove", el("span", { class: "visually-hidden" }, ` ${user.name}`)))),
     ))),
   );
 }

@@ -1,13 +1,22 @@
 /** The pages for people who are not signed in: first-start set-up and sign-in. */
 
-import { el } from "../dom.js";
+import { el, setText, show } from "../dom.js";
 import { field, form } from "../form.js";
 import { logo } from "../icons.js";
+import { explain } from "../messages.js";
+import { beginAtProvider, provider, signIn } from "../people.js";
 
 /** @import { Api } from "../api.js" */
 /** @import { User, View } from "../types.js" */
 
 export const PASSWORD_RULES = { minlength: 8, maxlength: 128, required: true };
+
+/** What the address says after a sign-in at the provider that did not work. @type {Record<string, string>} */
+const PROVIDER_PROBLEMS = {
+  oidc_no_account: "You are known there, but there is no account for you on this box. Ask the administrator.",
+  oidc_refused: "The sign-in did not work, or took too long. Begin it again.",
+  provider_unreachable: "The sign-in provider does not answer. Try again, or use the password of the box.",
+};
 
 /**
  * @param {Api} api
@@ -17,14 +26,58 @@ export const PASSWORD_RULES = { minlength: 8, maxlength: 128, required: true };
 export function signInView(api, onSignedIn) {
   const name = field({ label: "Name", name: "name", autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
   const password = field({ label: "Password", name: "password", type: "password", autocomplete: "current-password", required: true });
-  const node = card("Sign in", "Your recordings stay on this box.", [
-    form({
-      fields: [name, password],
-      submit: "Sign in",
-      send: async () => onSignedIn(await api.signIn(name.input.value.trim(), password.input.value)),
-    }),
-  ]);
+  const code = field({ label: "Code", name: "code", autocomplete: "one-time-code", maxlength: 40, hint: "From your authenticator app, or a recovery code." });
+  show(code.node, false);
+  const send = async () => {
+    const who = { name: name.input.value.trim(), password: password.input.value };
+    try {
+      onSignedIn(await signIn(api, code.input.value ? { ...who, code: code.input.value } : who));
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== "totp_required") throw error;
+      // The name and the password are right.
+      show(code.node, true);
+      code.input.required = true;
+      code.input.focus();
+    }
+  };
+  const node = card("Sign in", "Your recordings stay on this box.", [form({ fields: [name, password, code], submit: "Sign in", send }), atProvider(api)]);
   return { node, title: "Sign in" };
+}
+
+/**
+ * The other way in, where the box has one; and what became of a try.
+ * @param {Api} api
+ */
+function atProvider(api) {
+  const node = el("div", { class: "provider", hidden: true });
+  const alert = el("p", { class: "notice notice-bad", role: "alert", hidden: true });
+  /** @param {string} words */
+  const tell = (words) => {
+    setText(alert, words);
+    show(alert, true);
+    show(node, true);
+  };
+  const go = async () => {
+    try {
+      location.assign((await beginAtProvider(api)).url);
+    } catch (error) {
+      tell(explain(error));
+    }
+  };
+  node.append(alert);
+  provider(api).then(({ label }) => {
+    if (label === null) return;
+    node.append(el("button", { type: "button", class: "button", onclick: go }, `Sign in with ${label}`));
+    show(node, true);
+  }, () => {
+    // The password opens all the same.
+  });
+  const came = new URLSearchParams(location.search).get("sign_in");
+  if (came !== null) {
+    history.replaceState(null, "", `/${location.hash}`);
+    tell(PROVIDER_PROBLEMS[came] ?? "The sign-in did not work. Try again.");
+  }
+  return node;
 }
 
 /**

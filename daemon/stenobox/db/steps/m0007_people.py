@@ -1,4 +1,5 @@
-"""Version 7: people and keys. What a key may do and until when, where a session is, a second factor.
+"""Version 7: people and keys. What a key may do and until when, where a session is, a second factor, and
+who comes from a sign-in provider.
 
 `scopes` are words between blanks. Keys that are there already keep what they could do: their account's. A
 second factor counts once `confirmed_at` is set; `last_step` is the last time step of RFC 6238 whose code was
@@ -8,7 +9,7 @@ database file is its owner's alone (mode 0600). Recovery codes are hashes with a
 
 from __future__ import annotations
 
-DESCRIPTION = "scopes and expiry of keys, places of sessions, second factors"
+DESCRIPTION = "scopes and expiry of keys, places of sessions, second factors, sign-in providers"
 
 KEYS = (
     "ALTER TABLE api_keys ADD COLUMN scopes TEXT NOT NULL DEFAULT ''",
@@ -43,6 +44,27 @@ CREATE TABLE recovery_codes (
 ) STRICT
 """
 
-INDEX = "CREATE INDEX recovery_codes_of_user ON recovery_codes (user_id)"
+# Who a person of a sign-in provider is here: its subjects never become another person's, its names may.
+OIDC_IDENTITIES = """
+CREATE TABLE oidc_identities (
+    issuer     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT
+"""
 
-STATEMENTS: tuple[str, ...] = (*KEYS, *SESSIONS, SECOND_FACTORS, RECOVERY_CODES, INDEX)
+INDEXES = (
+    "CREATE INDEX recovery_codes_of_user ON recovery_codes (user_id)",
+    "CREATE INDEX oidc_identities_of_user ON oidc_identities (user_id)",
+)
+
+STATEMENTS: tuple[str, ...] = (
+    *KEYS,
+    *SESSIONS,
+    SECOND_FACTORS,
+    RECOVERY_CODES,
+    OIDC_IDENTITIES,
+    *INDEXES,
+)

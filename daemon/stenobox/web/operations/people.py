@@ -6,7 +6,7 @@ from typing import Final
 
 from stenobox import errors as e
 from stenobox.web import people_shapes as p
-from stenobox.web.described import Answer, Body, Operation
+from stenobox.web.described import Answer, Body, Operation, Parameter
 from stenobox.web.operations import shared
 
 _PASSWORD: Final = (e.RateLimited, e.WrongCredentials)
@@ -21,6 +21,25 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ),
     ("DELETE", "/api/auth/sessions/{id}"): Operation(
         "access", "End one of one's own sign-ins", {204: shared.NOTHING}
+    ),
+    ("GET", "/api/auth/oidc"): Operation(
+        "access", "Whether there is a sign-in provider", {200: Answer("Its name.", p.OidcState)}
+    ),
+    ("POST", "/api/auth/oidc"): Operation(
+        "access",
+        "Begin to sign in at the provider",
+        {200: Answer("Where the browser goes.", p.OidcBegun)},
+        refusals=(e.NotFound, e.ProviderUnreachable, e.RateLimited),
+    ),
+    ("GET", "/api/auth/oidc/callback"): Operation(
+        "access",
+        "Come back from the provider; leads to the page, signed in or with `sign_in` saying why not",
+        {303: Answer("To the page.", headers={"Location": "The page"})},
+        parameters=(
+            Parameter("state", str, "As it was begun"),
+            Parameter("code", str, "What the provider gives a token for"),
+            Parameter("iss", str, "The provider"),
+        ),
     ),
     ("GET", "/api/auth/totp"): Operation(
         "access", "Whether one's own second factor is on", {200: Answer("Whether it is.", p.SecondFactor)}
