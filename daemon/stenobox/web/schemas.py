@@ -49,6 +49,10 @@ class UserChange(msgspec.Struct, forbid_unknown_fields=True):
     role: Role | msgspec.UnsetType = msgspec.UNSET
     disabled: bool | msgspec.UnsetType = msgspec.UNSET
 
+    def __post_init__(self) -> None:
+        if all(getattr(self, name) is msgspec.UNSET for name in self.__struct_fields__):
+            raise ValueError(f"Say what to change: {', '.join(self.__struct_fields__)}")
+
 
 class RecordingChange(msgspec.Struct, forbid_unknown_fields=True):
     """A field that is not there stays as it is. Days: null follows the settings, 0 is never."""

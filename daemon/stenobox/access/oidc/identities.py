@@ -38,12 +38,15 @@ class Identities:
 
         Raises OidcNoAccount, also for a disabled account.
         """
-        async with self._db.read() as reader:
-            row = await reader.fetch_one(FIND, (self._settings.issuer, subject))
-        user = await self._first_time(subject, name) if row is None else await self._users.get(row["user_id"])
+        user = await self._known(subject) or await self._first_time(subject, name)
         if user.disabled:
             raise OidcNoAccount
         return user
+
+    async def _known(self, subject: str) -> User | None:
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(FIND, (self._settings.issuer, subject))
+        return None if row is None else await self._users.get(row["user_id"])
 
     async def _first_time(self, subject: str, name: object) -> User:
         if not isinstance(name, str):
@@ -53,8 +56,11 @@ class Identities:
             async with self._db.write() as tx:
                 await tx.execute(LINK, (self._settings.issuer, subject, user.id, self._clock()))
         except sqlite3.IntegrityError as error:
-            # The same person came twice at once: the other one has made it.
-            raise OidcNoAccount from error
+            # The same person came by two ways at once, and the other was quicker.
+            known = await self._known(subject)
+            if known is None:
+                raise OidcNoAccount from error
+            return known
         return user
 
     async def _same_name(self, name: str) -> User | None:
