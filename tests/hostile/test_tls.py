@@ -144,6 +144,23 @@ def test_whoever_comes_without_encryption_is_led_to_https(box: Daemon) -> None:
         assert b"Location" not in smuggled
 
 
+def test_a_second_port_leads_to_the_one_with_https_and_serves_nothing(
+    tmp_path: Path, demo_bundle: Path
+) -> None:
+    """ASVS 9.1.1."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"listen.redirect_port": port}
+    with Daemon(tmp_path / "data", model=demo_bundle, tls=True, settings=settings) as box:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+            connection.sendall(f"GET /x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 308 ")
+        assert f"Location: {box.url}/x\r\n".encode() in answer
+        assert box.get("/livez", key=None).status == 200
+
+
 def test_a_key_or_a_password_sent_without_encryption_is_refused_and_not_led_on(box: Daemon) -> None:
     """ASVS 9.1.1: a redirect would hide from its sender that the secret was readable on the network."""
     login = json.dumps({"name": ADMIN, "password": PASSWORD})

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.certificates import Authority, ec_key, key_pem, pem, rsa_key
-from stenobox.config import TlsSettings
 from stenobox.errors import CertificateInvalid, DiskFull, SettingsError
+from stenobox.networksettings import TlsSettings
 from stenobox.paths import Layout
 from stenobox.tls import Pair, box_names, places_of, put, read_pair, self_signed, server_context
 
