@@ -14,7 +14,6 @@ import re
 import resource
 import secrets
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -33,7 +32,7 @@ from stenobox.web.headers import add_headers
 BACKLOG: Final = 1_024
 HTTPS_PORT: Final = 443
 PAUSE_S: Final = 1.0
-"""After the process has run out of descriptors, until it accepts again."""
+"""After accepting failed (for want of descriptors, most likely), until it is tried again."""
 
 BURST: Final = 64
 """Connections that are accepted in one go before others get their turn."""
@@ -46,7 +45,13 @@ _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-
 """Of what a client may send as `Host`, what may come back as the place to go to."""
 
 _UNUSABLE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_OF_THE_CLIENT: Final = frozenset(
+    {
+        *(errno.ECONNABORTED, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EPERM),
+        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENONET),
+    }
+)
+"""What accept(2) has to tell of a connection that has failed meanwhile; the next one may be well."""
 
 log = get_logger(__name__)
 
@@ -70,6 +75,7 @@ class Listener:
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
         self._open: Counter[str] = Counter()
+        self._count = 0
         # The other half of the descriptors is for files: what was accepted must be able to arrive.
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._redirect_port = 0
@@ -115,10 +121,10 @@ class Listener:
             try:
                 connected, address = await loop.sock_accept(listening)
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    log.warning("no_descriptors", errno=error.errno)
+                if error.errno not in _OF_THE_CLIENT:
+                    log.warning("accepting_failed", errno=error.errno)
                     await asyncio.sleep(PAUSE_S)
-                continue  # the client went away again
+                continue
             self._begin(connected, str(address[0]), leads_on)
             accepted += 1
             if accepted % BURST == 0:
@@ -129,11 +135,12 @@ class Listener:
         side = side_of(address)
         exempt = address is None or any(address in each for each in self._exempt)
         limit = 0 if exempt else self._limits.connections
-        if self._open.total() >= self._most or (limit and self._open[side] >= limit):
+        if self._count >= self._most or (limit and self._open[side] >= limit):
             log.debug("too_many_connections")
             connected.close()
             return
         self._open[side] += 1
+        self._count += 1
         task = asyncio.create_task(self._connect(connected, leads_on, self._release_of(side)))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
@@ -145,6 +152,7 @@ class Listener:
             nonlocal released
             if not released:
                 released = True
+                self._count -= 1
                 self._open[side] -= 1
                 if not self._open[side]:
                     del self._open[side]
@@ -173,13 +181,13 @@ class Listener:
                 ssl=context,
                 ssl_handshake_timeout=None if context is None else self._limits.header_seconds,
             )
-        except (OSError, ssl.SSLError, TimeoutError, asyncio.CancelledError) as error:
-            log.debug("no_connection", kind=type(error).__name__)
+        except BaseException as error:
             if ours:
                 connected.close()
             release()
-            if isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, OSError | TimeoutError):
                 raise
+            log.debug("no_connection", kind=type(error).__name__)
 
     async def _lead_on(self, request: web.BaseRequest) -> web.Response:
         """People are led on; a script is told, since its key has just crossed the network for all to read."""
