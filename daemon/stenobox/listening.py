@@ -108,7 +108,8 @@ class Listener:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._close()
-        await self._redirects.shutdown(0)
+        self._redirects.pre_shutdown()
+        await self._redirects.shutdown(PAUSE_S)  # its answers need no time
 
     def _close(self) -> None:
         for each in self._sockets:
