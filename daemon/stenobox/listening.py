@@ -14,6 +14,7 @@ import re
 import resource
 import secrets
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -77,7 +78,8 @@ class Listener:
         self._open: Counter[str] = Counter()
         self._count = 0
         # The other half of the descriptors is for files: what was accepted must be able to arrive.
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = sys.maxsize if descriptors == resource.RLIM_INFINITY else descriptors // 2
         self._redirect_port = 0
 
     @property
