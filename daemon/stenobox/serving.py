@@ -16,11 +16,12 @@ from pathlib import Path
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
 from stenobox.app import LAYOUT, WATCHDOG, build
-from stenobox.config import ListenSettings, Settings
+from stenobox.config import Settings
 from stenobox.errors import AddressUnusable, SettingsError
 from stenobox.listening import Listener
 from stenobox.log import get_logger
 from stenobox.networks import LOOPBACK
+from stenobox.networksettings import ListenSettings
 from stenobox.paths import Layout
 from stenobox.tls import ServedCertificate, places_of
 from stenobox.web.connection import LINGER_SECONDS
@@ -88,7 +89,8 @@ async def start_listening(runner: web.BaseRunner, app: web.Application, listen: 
     assert runner.server is not None  # noqa: S101  # for mypy: it is there after setup()
     listener = Listener(runner.server, app[TLS], app[SETTINGS].limits, (*LOOPBACK, *app[PROXIES]))
     try:
-        await listener.start(listen.host, listen.port)
+        leading = listen.redirect_port if app[TLS].pair is not None else 0
+        await listener.start(listen.host, listen.port, leading)
     except OSError as error:
         raise AddressUnusable(host=listen.host, port=listen.port, problem=error.strerror) from error
     return listener

@@ -21,6 +21,8 @@ async def test_a_cross_site_request_with_a_session_changes_nothing(box: Box, ann
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        # The same name and port, but a page that anybody on the network could have made.
+        {"Origin": f"http://127.0.0.1:{box.client.port}"},
     ):
         for route in ROUTES:
             if route.method in {"POST", "PUT", "PATCH", "DELETE"}:

@@ -203,6 +203,22 @@ async def test_behind_a_proxy_guessing_is_counted_for_the_one_who_guesses(behind
     assert await guess("192.0.2.2", "eeeee") == 401
 
 
+async def test_behind_a_proxy_a_whole_ipv6_network_guesses_as_one(behind: Box) -> None:
+    """ASVS 2.2.1."""
+    behind.app[LOGIN_LIMIT]._burst = 2.0
+    statuses = [
+        (
+            await behind.nobody.post(
+                "/api/auth/login",
+                json={"name": f"name{number}", "password": "wrong password"},
+                headers=by_proxy(f"2001:db8::{number}"),
+            )
+        ).status
+        for number in range(1, 4)
+    ]
+    assert statuses == [401, 401, 429]
+
+
 async def test_one_address_that_asks_too_much_is_told_when_to_come_back_and_others_are_served(
     behind: Box,
 ) -> None:

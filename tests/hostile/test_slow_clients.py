@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness.application import Box, Person, running_box, settings_for
-from harness.daemon import PATIENCE_S
-from stenobox.config import LimitsSettings
+from harness.daemon import PATIENCE_S, Daemon, multipart
 from stenobox.listening import Listener
+from stenobox.networksettings import LimitsSettings
 from stenobox.web.connection import MAX_HEADERS
 from stenobox.web.keys import TLS
 from storing import wave_bytes
@@ -224,3 +227,45 @@ async def test_loopback_and_proxies_hold_as_many_connections_as_they_like(
         assert (await box.nobody.get("/livez")).status == 200
         for _reader, writer in several:
             writer.close()
+
+
+async def test_hundreds_of_slow_connections_keep_nobody_else_waiting(box: Box, anna: Person) -> None:
+    """ASVS 11.1.4: what each of them costs is a socket, and only for a while."""
+    async with contextlib.AsyncExitStack() as slow:
+        readers = []
+        for _ in range(300):
+            reader, writer = await slow.enter_async_context(box.connected())
+            writer.write(b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            readers.append(reader)
+        for _ in range(20):
+            assert (await anna.get("/api/auth/me")).status == 200
+        assert [await until_cut(reader) for reader in readers] == [b""] * 300
+
+
+def test_a_flood_of_connections_leaves_descriptors_for_files(tmp_path: Path, demo_bundle: Path) -> None:
+    """ASVS 11.1.4, 12.1.1: whoever was let in can send a recording, and afterwards all is as before."""
+    few = ("prlimit", "--nofile=256:256")
+    with Daemon(tmp_path / "data", model=demo_bundle, wrapper=few) as box:
+        box.set_up()
+        parts = urlsplit(box.url)
+        assert parts.hostname and parts.port
+        honest = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
+        headers = {"Authorization": f"Bearer {box.key}"}
+        honest.request("GET", "/api/auth/me", headers=headers)
+        assert honest.getresponse().read()
+        flood = [socket.create_connection((parts.hostname, parts.port)) for _ in range(400)]
+        kind, body = multipart({}, [("a.wav", TALK)])
+        honest.request("POST", "/api/jobs", body, headers | {"Content-Type": kind})
+        assert honest.getresponse().status == 201
+        for each in flood:
+            each.close()
+        honest.close()
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                assert box.get("/livez", key=None).status == 200
+                break
+            except (OSError, http.client.HTTPException):
+                assert time.monotonic() < end, "the box does not come back"
+                time.sleep(0.1)
+        assert box.stop() == 0

@@ -72,6 +72,7 @@ def test_a_client_that_verifies_is_served_and_one_that_trusts_others_is_not(box:
 
 def test_curl_verifies_the_box_by_the_certificate_that_status_prints(box: Daemon, tmp_path: Path) -> None:
     """ASVS 9.2.1."""
+    assert "by the running daemon" in command("tls", "status", data=box.data).stdout
     told = command("tls", "status", "--pem", data=box.data)
     assert b"PRIVATE" not in told.stdout.encode()
     (tmp_path / "box.pem").write_text(told.stdout)
@@ -142,6 +143,23 @@ def test_whoever_comes_without_encryption_is_led_to_https(box: Daemon) -> None:
     for name in ("evil.example/@", 'a"b', ""):
         smuggled = raw(box, f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
         assert b"Location" not in smuggled
+
+
+def test_a_second_port_leads_to_the_one_with_https_and_serves_nothing(
+    tmp_path: Path, demo_bundle: Path
+) -> None:
+    """ASVS 9.1.1."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"listen.redirect_port": port}
+    with Daemon(tmp_path / "data", model=demo_bundle, tls=True, settings=settings) as box:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+            connection.sendall(f"GET /x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 308 ")
+        assert f"Location: {box.url}/x\r\n".encode() in answer
+        assert box.get("/livez", key=None).status == 200
 
 
 def test_a_key_or_a_password_sent_without_encryption_is_refused_and_not_led_on(box: Daemon) -> None:
@@ -298,7 +316,11 @@ def test_import_keeps_what_was_there_when_the_files_are_wrong(tmp_path: Path) ->
     data, chain, private = tmp_path / "data", tmp_path / "chain.pem", tmp_path / "key.pem"
     chain.write_bytes(authority.chain(authority.server(key)) or pem(authority.server(key)))
     private.write_bytes(key_pem(key))
-    assert command("tls", "import", str(chain), str(private), data=data).returncode == 0
+    named = {"listen.names": "steno.office.example"}
+    brought = command("tls", "import", str(chain), str(private), data=data, settings=named)
+    assert brought.returncode == 0
+    assert "not for steno.office.example" in brought.stderr
+    assert "no daemon runs" in command("tls", "status", data=data).stdout
     kept = (data / "tls.pem").read_bytes()
 
     private.write_bytes(key_pem(ec_key()))
@@ -331,3 +353,21 @@ def test_the_old_name_of_the_word_for_plain_http_is_told_the_new_one(tmp_path: P
     assert "listen.insecure_http" in refused.stderr
     refused = command("check-config", data=tmp_path, settings={"listen.plain_http": "true"})
     assert "STENOBOX_LISTEN_INSECURE_HTTP" in refused.stderr
+
+
+def test_a_box_stops_in_order_whatever_its_connections_are_doing(tmp_path: Path, demo_bundle: Path) -> None:
+    """ASVS 11.1.4: a handshake that never ends does not hold it up, nor leave words of confusion."""
+    with Daemon(tmp_path / "data", model=demo_bundle, tls=True) as box:
+        box.set_up()
+        events = box.events()
+        assert next(events) == ("connected", None)
+        waiting = [socket.create_connection(place(box)) for _ in range(3)]
+        waiting[1].sendall(b"\x16\x03\x01\x02\x00")
+        waiting[2].sendall(b"GET / HTTP/1.1\r\n")
+        assert box.trust is not None
+        idle = box.trust.wrap_socket(socket.create_connection(place(box)), server_hostname="localhost")
+        assert box.stop() == 0
+        assert not [line for line in box.log if "Traceback" in line or "never retrieved" in line]
+        for each in (*waiting, idle):
+            each.close()
+        events.close()

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.certificates import Authority, ec_key, key_pem, pem, rsa_key
-from stenobox.config import TlsSettings
 from stenobox.errors import CertificateInvalid, DiskFull, SettingsError
+from stenobox.networksettings import TlsSettings
 from stenobox.paths import Layout
 from stenobox.tls import Pair, box_names, places_of, put, read_pair, self_signed, server_context
 
@@ -205,3 +205,13 @@ def test_old_protocols_and_ciphers_without_forward_secrecy_are_off() -> None:
     for cipher in context.get_ciphers():
         assert cipher["protocol"] == "TLSv1.3" or cipher["name"].startswith("ECDHE-"), cipher
         assert cipher["aead"], cipher
+
+
+def test_a_wildcard_stands_for_one_label_and_names_have_no_case() -> None:
+    pair = self_signed(("*.office.example", "box.example"))
+    assert pair.lacks(("a.office.example", "BOX.example")) == ()
+    assert pair.lacks(("office.example", "a.b.office.example", "other.example")) == (
+        "office.example",
+        "a.b.office.example",
+        "other.example",
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stenobox.access.ratelimit import AttemptLimiter
-from stenobox.config import LimitsSettings
 from stenobox.errors import TooManyRequests
+from stenobox.networksettings import LimitsSettings
 
 
 class RequestLimits:

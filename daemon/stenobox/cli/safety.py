@@ -77,8 +77,8 @@ def _with(settings: Settings, pair: Pair) -> Result:
         )
     if pair.not_after - now < SOON:
         return Result("https", Verdict.WARN, f"the certificate expires on {until}. {renew}")
-    missing = [name for name in settings.listen.names if name.lower() not in pair.names]
-    if missing and not any(name.startswith("*.") for name in pair.names):
+    missing = pair.lacks(settings.listen.names)
+    if missing:
         return Result(
             "https", Verdict.WARN, f"the certificate is not for {', '.join(missing)} (listen.names). {renew}"
         )

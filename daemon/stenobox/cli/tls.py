@@ -113,7 +113,27 @@ def run_status(args: argparse.Namespace) -> int:
         return 0
     _show(pair)
     sys.stdout.write(f"file         {places.certificate}\n")
+    sys.stdout.write(f"served       {_served(settings, pair)}\n")
     return EXIT_FAILED if pair.expired() else 0
+
+
+def _served(settings: Settings, pair: Pair) -> str:
+    import asyncio  # noqa: PLC0415
+
+    from stenobox.cli.control import ask_daemon  # noqa: PLC0415
+    from stenobox.errors import StenoboxError  # noqa: PLC0415
+    from stenobox.paths import Layout  # noqa: PLC0415
+
+    try:
+        state = asyncio.run(ask_daemon(Layout(settings.data).control_socket, "GET", "/api/admin/tls"))
+    except StenoboxError:
+        return "cannot be asked: use the service's user, or root"
+    if state is None:
+        return "no daemon runs"
+    served = state["certificate"]
+    if served is not None and served["fingerprint"] == pair.fingerprint:
+        return "by the running daemon"
+    return "not yet: the daemon looks at the file every few seconds; its log says if it was refused"
 
 
 def _keep(settings: Settings, pair: Pair) -> None:
@@ -132,6 +152,8 @@ def _keep(settings: Settings, pair: Pair) -> None:
         raise DataError(problem=problem) from error
     _show(pair)
     sys.stdout.write(f"file         {path}\n")
+    if missing := pair.lacks(settings.listen.names):
+        sys.stderr.write(f"stenobox: it is not for {', '.join(missing)}, which is in listen.names.\n")
     told = asyncio.run(ask_daemon(layout.control_socket, "POST", "/api/admin/tls/reload"))
     when = "the next start" if told is None else "the next connection"
     sys.stdout.write(f"The box serves it from {when} on.\n")

@@ -6,6 +6,7 @@ Requirements, section 6.1.5, for keys), so that a wrong file is noticed by whoev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -57,6 +58,15 @@ class Pair:
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, as browsers show it."""
         return self.leaf.fingerprint(hashes.SHA256()).hex(":").upper()
+
+    def lacks(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Which of `names` a browser would not find; a wildcard stands for one label (RFC 9525, 6.3)."""
+        known = {name.lower() for name in self.names}
+        return tuple(
+            name
+            for name in names
+            if name.lower() not in known and f"*.{name.lower().partition('.')[2]}" not in known
+        )
 
     @property
     def is_self_signed(self) -> bool:

@@ -10,9 +10,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stenobox.config import TlsSettings
 from stenobox.errors import CertificateInvalid, SettingsError
 from stenobox.files import make_dir, write_durable
+from stenobox.networksettings import TlsSettings
 from stenobox.paths import Layout
 from stenobox.tls.pair import Pair, read_pair
 

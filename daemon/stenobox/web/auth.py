@@ -29,7 +29,7 @@ from stenobox.web.schemas import Login, PasswordChange, Setup
 async def login(request: web.Request) -> web.Response:
     body = await read_json(request, Login)
     # Both, so that neither one address nor one name can be used for guessing.
-    keys = (f"address {request.remote}", f"name {body.name.casefold()[:64]}")
+    keys = (f"address {request[CLIENT].side}", f"name {body.name.casefold()[:64]}")
     request.app[LOGIN_LIMIT].take(*keys)
     user = await request.app[USERS].verify(body.name, body.password)
     request.app[LOGIN_LIMIT].give_back(*keys)
@@ -75,7 +75,7 @@ async def setup_state(request: web.Request) -> web.Response:
 
 async def setup(request: web.Request) -> web.Response:
     body = await read_json(request, Setup)
-    request.app[LOGIN_LIMIT].take(f"address {request.remote}")
+    request.app[LOGIN_LIMIT].take(f"address {request[CLIENT].side}")
     user = await request.app[SETUP].redeem(body.token, body.name, body.password)
     return await _signed_in(request, user, 201)
 

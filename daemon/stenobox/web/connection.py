@@ -14,8 +14,8 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from stenobox.config import LimitsSettings
 from stenobox.log import get_logger
+from stenobox.networksettings import LimitsSettings
 from stenobox.web import problems
 from stenobox.web.expect import INVITED
 from stenobox.web.headers import add_headers

@@ -32,7 +32,12 @@ def refuse_cross_site(request: web.Request) -> None:
             raise CrossSite
         return
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+    if origin is None:
+        return
+    scheme, netloc, *_ = urlsplit(origin)
+    # Whoever is on the network can serve any page under this name without encryption. The other way round is
+    # a proxy that encrypts and does not say so.
+    if netloc.lower() != request.host.lower() or (request.secure and scheme != "https"):
         raise CrossSite
 
 
