@@ -21,6 +21,8 @@ from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
 from stenobox.audio.waveform import waveform
+from stenobox.audit import AuditRetention, LoginFailures, Reads, Trail
+from stenobox.auditing import AuditKeeper
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.events import EventHub
@@ -62,6 +64,7 @@ HOT_FOLDERS = web.AppKey("hot_folders", HotFolders)
 EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
 HOUSEKEEPING = web.AppKey("housekeeping", Housekeeping)
+AUDIT_KEEPER = web.AppKey("audit_keeper", AuditKeeper)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -113,6 +116,8 @@ async def _forks(app: web.Application) -> AsyncIterator[None]:
 async def _parts(app: web.Application) -> AsyncIterator[None]:
     """Everything that has no task of its own."""
     settings = app[keys.SETTINGS]
+    _open_audit(app, settings, app[DATABASE], app[LAYOUT])
+    await app[AUDIT_KEEPER].started()
     _open_access(app, settings, app[DATABASE])
     _open_product(app, settings, app[DATABASE], app[LAYOUT])
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
@@ -122,6 +127,19 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
         log.info("model_found", model=info.name, target=info.target, usable=info.ok)
     yield
     app[keys.EVENTS].close()
+
+
+def _open_audit(app: web.Application, settings: Settings, database: Database, layout: Layout) -> None:
+    app[keys.TRAIL] = Trail(database)
+    app[keys.READS] = Reads(database)
+    app[keys.LOGIN_FAILURES] = LoginFailures(database)
+    app[AUDIT_KEEPER] = AuditKeeper(
+        app[keys.TRAIL],
+        app[keys.LOGIN_FAILURES],
+        AuditRetention(database, settings.audit.days),
+        head_file=layout.audit_head,
+        settings=repr(settings),
+    )
 
 
 def _open_access(app: web.Application, settings: Settings, database: Database) -> None:
@@ -231,6 +249,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[EXPIRY],
                 app[HOT_FOLDERS],
                 app[HOUSEKEEPING],
+                app[AUDIT_KEEPER],
             )
         ]
         yield

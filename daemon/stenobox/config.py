@@ -160,6 +160,13 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    days: Annotated[
+        int, Meta(ge=0, le=MAX_DAYS, description="Days after which rows of the audit trail go; 0 is never")
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     data: Annotated[Path, Meta(description="Folder of database, recordings and models")] = DEFAULT_DATA
     webui: Annotated[
@@ -174,6 +181,7 @@ class Settings:
     sessions: SessionsSettings = field(default_factory=SessionsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     inboxes: tuple[InboxSettings, ...] = ()
 
 

@@ -19,6 +19,7 @@ class Layout:
     ```
     stenobox.db        rows (with -wal and -shm beside it)
     stenobox.lock      held by the one process that owns the data
+    audit.head         number and hash of the last row of the audit trail, to know when rows are missing
     control.sock       the running daemon, for commands on the box itself
     incoming/          uploads that are still being received; emptied at start
     partials/          uploads that come in pieces, until they are complete or expire
@@ -41,6 +42,10 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.root / "stenobox.lock"
+
+    @property
+    def audit_head(self) -> Path:
+        return self.root / "audit.head"
 
     @property
     def control_socket(self) -> Path:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from stenobox.access.passwords import Passwords
+from stenobox.audit import Action, record
 from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import InvalidRequest, LastAdmin, NameTaken, NotFound, WrongCredentials
 from stenobox.types import Role, User
@@ -94,6 +95,7 @@ class Users:
                 raise NameTaken from error
             if row is None:
                 raise RuntimeError("INSERT ... RETURNING gave no row")
+            await record(tx, Action.USER_CREATED, f"user:{row['id']}", name=name, role=str(role))
             return user_of(row)
 
     async def verify(self, name: str, password: str) -> User:
@@ -105,7 +107,7 @@ class Users:
         if row is None or encoded is None or not matches or row["disabled"]:
             raise WrongCredentials
         if self._passwords.outdated(encoded):
-            await self.set_password(row["id"], password)
+            await self._keep_hash(row["id"], await self._passwords.hash(password), told=False)
         return user_of(row)
 
     async def check_password(self, user_id: int, password: str) -> None:
@@ -117,10 +119,14 @@ class Users:
 
     async def set_password(self, user_id: int, password: str) -> None:
         """Raises InvalidRequest (length), NotFound."""
-        encoded = await self._passwords.hash(password)
+        await self._keep_hash(user_id, await self._passwords.hash(password), told=True)
+
+    async def _keep_hash(self, user_id: int, encoded: str, *, told: bool) -> None:
         async with self._db.write() as tx:
             if not await tx.execute(SET_HASH, (encoded, user_id)):
                 raise NotFound(what="user")
+            if told:
+                await record(tx, Action.PASSWORD_CHANGED, f"user:{user_id}")
 
     async def remove(self, user_id: int) -> bool:
         """Delete the account, or only disable it while recordings belong to it. True when it was deleted.
@@ -135,8 +141,10 @@ class Users:
             if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
                 raise LastAdmin
             if await tx.fetch_one(HAS_RECORDINGS, (user_id,)) is None:
+                await record(tx, Action.USER_REMOVED, f"user:{user_id}", name=row["name"])
                 await tx.execute(DELETE, (user_id,))
                 return True
+            await record(tx, Action.USER_DISABLED, f"user:{user_id}", name=row["name"])
             await tx.execute(DISABLE, (user_id,))
             return False
 

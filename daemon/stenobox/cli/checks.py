@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stenobox.audio.decode import decode
 from stenobox.audio.limits import AudioLimits
+from stenobox.audit.verifying import opened, read_head, verify
 from stenobox.config import Settings
 from stenobox.errors import StenoboxError
 from stenobox.files import free_bytes
@@ -56,6 +57,7 @@ def checks_of(settings: Settings | None) -> list[Check]:
         partial(check_data, settings),
         partial(check_disk, settings),
         partial(check_model, settings),
+        partial(check_audit, settings),
         *(partial(check_inbox, inbox) for inbox in settings.inboxes),
     ]
 
@@ -175,6 +177,22 @@ def check_model(settings: Settings) -> Result:
     except StenoboxError as error:
         return Result("model", Verdict.FAIL, error.detail)
     return Result("model", Verdict.OK, f"{model.bundle.name} is whole and starts on {model.provider}")
+
+
+def check_audit(settings: Settings) -> Result:
+    """The audit trail is whole."""
+    layout = Layout(settings.data)
+    if not layout.database.is_file():
+        return Result("audit", Verdict.OK, "begins with the first start")
+    try:
+        kept = read_head(layout.audit_head)
+        with opened(layout.database) as connection:
+            verdict = verify(connection, [kept] if kept else [])
+    except StenoboxError as error:
+        return Result("audit", Verdict.WARN, f"{error.detail} Start the box once, then look again.")
+    if not verdict.whole:
+        return Result("audit", Verdict.FAIL, f"{verdict.problem} Run 'stenobox audit verify'.")
+    return Result("audit", Verdict.OK, f"{verdict.last.seq} rows, none changed or missing")
 
 
 def check_inbox(inbox: InboxSettings) -> Result:

@@ -19,6 +19,7 @@ import aiohttp
 
 from stenobox import errors
 from stenobox.access import Accounts, KeyInfo, Keys, Passwords, Removal, Sessions, Users
+from stenobox.audit import OPERATOR, acting
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.errors import DaemonUnreachable, DataInUse, StenoboxError
@@ -55,7 +56,8 @@ async def accounts_of(settings: Settings) -> AsyncIterator[AccountsOf]:
         database = await Database.open(layout.database)
         try:
             users, keys = Users(database, Passwords()), Keys(database)
-            yield Accounts(users, keys, _sessions(database, settings))
+            with acting(OPERATOR):
+                yield Accounts(users, keys, _sessions(database, settings))
         finally:
             await database.close()
     finally:

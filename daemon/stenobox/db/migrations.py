@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stenobox.db.steps import m0001_initial, m0002_uploads, m0003_drops, m0004_library, m0005_channels
+from stenobox.db.steps import (
+    m0001_initial,
+    m0002_uploads,
+    m0003_drops,
+    m0004_library,
+    m0005_channels,
+    m0006_audit,
+)
 from stenobox.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,6 +57,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, m0003_drops.DESCRIPTION, m0003_drops.STATEMENTS),
     Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
     Migration(5, m0005_channels.DESCRIPTION, m0005_channels.STATEMENTS),
+    Migration(6, m0006_audit.DESCRIPTION, m0006_audit.STATEMENTS),
 )
 
 

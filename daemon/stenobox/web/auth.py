@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from stenobox.errors import Forbidden
-from stenobox.types import User
+from stenobox.audit import Actor, acting
+from stenobox.errors import Forbidden, RateLimited, SetupLinkInvalid, WrongCredentials
+from stenobox.types import Identity, User
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
     IDENTITY,
+    LOGIN_FAILURES,
     LOGIN_LIMIT,
     QUOTAS,
     SESSIONS,
@@ -27,8 +29,12 @@ async def login(request: web.Request) -> web.Response:
     body = await read_json(request, Login)
     # Both, so that neither one address nor one name can be used for guessing.
     keys = (f"address {request.remote}", f"name {body.name.casefold()[:64]}")
-    request.app[LOGIN_LIMIT].take(*keys)
-    user = await request.app[USERS].verify(body.name, body.password)
+    try:
+        request.app[LOGIN_LIMIT].take(*keys)
+        user = await request.app[USERS].verify(body.name, body.password)
+    except (RateLimited, WrongCredentials) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code, body.name)
+        raise
     request.app[LOGIN_LIMIT].give_back(*keys)
     return await _signed_in(request, user, 200)
 
@@ -59,8 +65,12 @@ async def change_password(request: web.Request) -> web.Response:
     if identity.via != "session":
         raise Forbidden(role=f"{identity.user.role} by {identity.via}")
     key = f"password of {identity.user.id}"
-    request.app[LOGIN_LIMIT].take(key)
-    await request.app[USERS].check_password(identity.user.id, body.old)
+    try:
+        request.app[LOGIN_LIMIT].take(key)
+        await request.app[USERS].check_password(identity.user.id, body.old)
+    except (RateLimited, WrongCredentials) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code, identity.user.name)
+        raise
     request.app[LOGIN_LIMIT].give_back(key)
     await request.app[USERS].set_password(identity.user.id, body.new)
     await request.app[SESSIONS].revoke_all(identity.user.id, keep=session_token(request))
@@ -74,8 +84,12 @@ async def setup_state(request: web.Request) -> web.Response:
 
 async def setup(request: web.Request) -> web.Response:
     body = await read_json(request, Setup)
-    request.app[LOGIN_LIMIT].take(f"address {request.remote}")
-    user = await request.app[SETUP].redeem(body.token, body.name, body.password)
+    try:
+        request.app[LOGIN_LIMIT].take(f"address {request.remote}")
+        user = await request.app[SETUP].redeem(body.token, body.name, body.password)
+    except (RateLimited, SetupLinkInvalid) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code)
+        raise
     return await _signed_in(request, user, 201)
 
 
@@ -84,7 +98,8 @@ async def _signed_in(request: web.Request, user: User, status: int) -> web.Respo
     sessions = request.app[SESSIONS]
     if previous is not None:
         await sessions.revoke(previous)
-    token = await sessions.create(user.id)
+    with acting(Actor.of(Identity(user, "session"), request.remote or None)):
+        token = await sessions.create(user.id)
     response = json_response(render.account(user), status)
     set_session(request, response, token, sessions.max_seconds)
     return response

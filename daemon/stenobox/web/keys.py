@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from stenobox.access import Accounts, AttemptLimiter, Keys, Sessions, SetupLink, Users
+from stenobox.audit import LoginFailures, Reads, Trail
 from stenobox.config import Settings
 from stenobox.events import EventHub
 from stenobox.intake.direct import DirectIntake
@@ -28,6 +29,9 @@ API_KEYS = web.AppKey("api_keys", Keys)
 SESSIONS = web.AppKey("sessions", Sessions)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)
+LOGIN_FAILURES = web.AppKey("login_failures", LoginFailures)
+TRAIL = web.AppKey("trail", Trail)
+READS = web.AppKey("reads", Reads)
 LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)
 RECORDINGS = web.AppKey("recordings", Recordings)
 JOBS = web.AppKey("jobs", Jobs)

@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 
 from stenobox.web import (
     admin,
+    audit,
     auth,
     catalogue,
     chunked,
@@ -78,6 +79,8 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/api/users/{name}", admin.remove_user, Who.ADMIN),
     Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN),
     Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN),
+    Route("GET", "/api/admin/audit", audit.list_rows, Who.ADMIN),
+    Route("GET", "/api/admin/audit/export", audit.export, Who.ADMIN),
 )
 
 _BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route in ROUTES}
