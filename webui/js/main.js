@@ -12,6 +12,7 @@ import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
 import { accountView } from "./views/account.js";
+import { auditView } from "./views/audit.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
@@ -214,6 +215,7 @@ function makeRouter(app, shell) {
       { path: "/trash", show: () => shell.show(trashView(app)) },
       { path: "/keys", show: () => shell.show(keysView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },
+      { path: "/audit", show: () => shell.show(auditView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
     ],
     () => app.navigate("#/"),

@@ -117,6 +117,6 @@ function navLinks(user) {
     { href: "#/", label: "Transcripts" },
     { href: "#/keys", label: "API keys" },
   ];
-  if (user.role === "admin") links.push({ href: "#/users", label: "Users" });
+  if (user.role === "admin") links.push({ href: "#/users", label: "Users" }, { href: "#/audit", label: "Audit" });
   return links.map(({ href, label }) => el("a", { href }, label));
 }
