@@ -41,7 +41,10 @@ from stenobox.monitor.health import Health
 from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
+from stenobox.monitor.notices import NoticeCollector
 from stenobox.monitor.watchdog import Watchdog
+from stenobox.notices import Allowed, MailNotices, Outbox, Webhooks
+from stenobox.notifying import Mailer, Notifier, Poster
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.transcripts import Transcripts
@@ -65,6 +68,7 @@ EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
 HOUSEKEEPING = web.AppKey("housekeeping", Housekeeping)
 AUDIT_KEEPER = web.AppKey("audit_keeper", AuditKeeper)
+NOTIFIER = web.AppKey("notifier", Notifier)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -120,6 +124,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     await app[AUDIT_KEEPER].started()
     _open_access(app, settings, app[DATABASE])
     _open_product(app, settings, app[DATABASE], app[LAYOUT])
+    _open_notices(app, settings, app[DATABASE])
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
     swept = await app[keys.INTAKE].sweep()
     log.info("swept", incoming=swept.incoming, media=swept.media)
@@ -210,6 +215,15 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     _attach_collectors(app, layout)
 
 
+def _open_notices(app: web.Application, settings: Settings, database: Database) -> None:
+    allowed, outbox = Allowed(settings.webhooks.allow), Outbox(database)
+    notifier = Notifier(outbox, Poster(settings.webhooks, allowed), Mailer(settings.mail), app[keys.EVENTS])
+    app[NOTIFIER] = notifier
+    app[keys.WEBHOOKS] = Webhooks(database, allowed, notifier.wake)
+    app[keys.MAIL_NOTICES] = MailNotices(database)
+    app[keys.METRICS].attach(NoticeCollector(app[keys.METRICS].registry, outbox, notifier.counts))
+
+
 def _open_library(
     app: web.Application, settings: Settings, database: Database, layout: Layout, limits: AudioLimits
 ) -> None:
@@ -250,6 +264,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[HOT_FOLDERS],
                 app[HOUSEKEEPING],
                 app[AUDIT_KEEPER],
+                app[NOTIFIER],
             )
         ]
         yield

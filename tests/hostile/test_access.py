@@ -35,7 +35,7 @@ async def refusal(answer: ClientResponse) -> str | None:
 
 def address(route: Route, **names: str) -> str:
     """The route's path with its variables filled in."""
-    values = {"id": "0" * 24, "name": "nobody"} | names
+    values = {"id": "0" * 24, "name": "nobody", "delivery": "1"} | names
     return re.sub(r"\{(\w+)(?::[^}]*)?\}", lambda match: values[match[1]], route.path)
 
 
@@ -105,6 +105,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
     job = await (await bob.upload(TALK)).json()
     key = (await (await bob.get("/api/keys")).json())["keys"][0]
     upload = await (await bob.post("/api/uploads/init", json={"filename": "a.wav", "size": 9})).json()
+    hook = await (await bob.post("/api/webhooks", json={"url": "https://a.invalid/"})).json()
     tus = {"Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "DELETE", "Upload-Offset": "0"}
     begun = await bob.post("/api/tus", headers=tus | {"Upload-Length": "9"})
     ids = {
@@ -112,6 +113,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         "/api/recordings": job["recording_id"],
         "/api/keys": str(key["id"]),
         "/api/uploads": upload["id"],
+        "/api/webhooks": hook["id"],
         "/api/tus": begun.headers["Location"].rpartition("/")[2],
     }
     walked = 0
@@ -123,6 +125,8 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         body: dict[str, Any] = {"json": {"priority": "batch"}} if route.path.endswith("/priority") else {}
         if (route.method, prefix) == ("PATCH", "/api/recordings"):
             body = {"json": {"title": "mine now"}}
+        if (route.method, prefix) == ("PATCH", "/api/webhooks"):
+            body = {"json": {"enabled": False}}
         if route.path.startswith("/api/tus"):
             body = {"headers": tus | {"Content-Type": "application/offset+octet-stream"}}
         theirs = await carla.call(route.method, address(route, id=ids[prefix]), **body)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.application import Box, Person
+from harness.application import Box, Person, running_box, settings_for
 from harness.daemon import ADMIN, PASSWORD
 from stenobox.audit import Action, Filter
+from stenobox.config import MailSettings, WebhooksSettings
 from stenobox.types import Identity, Role, User
 from stenobox.web.keys import EVENTS, LOGIN_FAILURES, TRAIL
 from stenobox.web.routes import ROUTES
@@ -20,6 +23,20 @@ from storing import wave_bytes
 TALK = wave_bytes(0.2)
 
 BOSS = Identity(User(0, "boss", Role.ADMIN, disabled=False, created_at=0.0), "session")
+
+
+@pytest.fixture
+async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
+    """With everything switched on; no notice arrives anywhere."""
+    settings = settings_for(
+        tmp_path / "data",
+        demo_bundle,
+        webhooks=WebhooksSettings(enabled=True),
+        mail=MailSettings(host="mail.invalid"),
+    )
+    async with running_box(settings) as box:
+        yield box
+
 
 RECORDED: dict[tuple[str, str], str] = {
     ("POST", "/api/setup"): "user.created",
@@ -37,6 +54,11 @@ RECORDED: dict[tuple[str, str], str] = {
     ("PATCH", "/api/recordings/{id}"): "recording.retention_changed",
     ("DELETE", "/api/recordings/{id}"): "recording.deleted",
     ("POST", "/api/recordings/{id}/restore"): "recording.restored",
+    ("POST", "/api/webhooks"): "webhook.created",
+    ("PATCH", "/api/webhooks/{id}"): "webhook.changed",
+    ("DELETE", "/api/webhooks/{id}"): "webhook.removed",
+    ("PUT", "/api/notices/mail"): "mail.changed",
+    ("DELETE", "/api/notices/mail"): "mail.changed",
 }
 """Routes that change something, and what they leave in the trail."""
 
@@ -53,6 +75,8 @@ NOT_RECORDED: dict[tuple[str, str], str] = {
     ("POST", "/api/tus/{id}"): "becomes a job, or expires",
     ("PATCH", "/api/tus/{id}"): "becomes a job, or expires",
     ("DELETE", "/api/tus/{id}"): "nothing was accepted yet",
+    ("POST", "/api/webhooks/{id}/test"): "the list of deliveries tells",
+    ("POST", "/api/webhooks/{id}/deliveries/{delivery}/redeliver"): "the list of deliveries tells",
 }
 """Routes that change something and leave nothing there, with the reason."""
 
@@ -89,12 +113,18 @@ async def test_every_recorded_route_leaves_its_row_with_who_how_and_from_where(
     recording = f"/api/recordings/{job['recording_id']}"
     key = await (await page.post("/api/keys", json={"name": "k"})).json()
     ben = {"name": "ben", "password": PASSWORD}
+    hook = await (await page.post("/api/webhooks", json={"url": "https://a.invalid/"})).json()
+    webhook = f"/api/webhooks/{hook['id']}"
     calls: list[tuple[str, str, str, Any]] = [
         ("DELETE", "/api/keys/{id}", f"/api/keys/{key['id']}", None),
         ("POST", "/api/users", "/api/users", ben),
         ("POST", "/api/users/{name}/password", "/api/users/ben/password", {"password": "another horse"}),
         ("PATCH", "/api/users/{name}", "/api/users/ben", {"quota_bytes": 5}),
         ("DELETE", "/api/users/{name}", "/api/users/ben", None),
+        ("PATCH", "/api/webhooks/{id}", webhook, {"enabled": False}),
+        ("DELETE", "/api/webhooks/{id}", webhook, None),
+        ("PUT", "/api/notices/mail", "/api/notices/mail", {"address": "a@example.org"}),
+        ("DELETE", "/api/notices/mail", "/api/notices/mail", None),
         ("DELETE", "/api/jobs/{id}", f"/api/jobs/{job['id']}", None),
         ("POST", "/api/jobs/{id}/restore", f"/api/jobs/{job['id']}/restore", None),
         ("PATCH", "/api/recordings/{id}", recording, {"transcript_days": 7}),
@@ -105,6 +135,7 @@ async def test_every_recorded_route_leaves_its_row_with_who_how_and_from_where(
     ]
     assert {(method, route) for method, route, _path, _body in calls} >= RECORDED.keys() - {
         ("POST", "/api/setup"), ("POST", "/api/auth/login"), ("POST", "/api/keys"),
+        ("POST", "/api/webhooks"),
     }  # fmt: skip
     for method, route, path, body in calls:
         before = await box.app[TRAIL].head()

@@ -273,6 +273,9 @@ def test_doctor_is_content_with_a_sound_machine(stenobox: Command) -> None:
         "data",
         "disk",
         "model",
+        "audit",
+        "webhooks",
+        "mail",
     ]
     assert {verdict for verdict, _ in words} <= {"OK", "WARN"}
     decoder = next(line for line in result.stdout.splitlines() if line.split()[1] == "decoder")

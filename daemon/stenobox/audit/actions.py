@@ -48,6 +48,12 @@ class Action(StrEnum):
     SNAPSHOT_RESTORED = "snapshot.restored"
     SNAPSHOT_REMOVED = "snapshot.removed"
 
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    MAIL_CHANGED = "mail.changed"
+
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_PRUNED = "audit.pruned"
     AUDIT_BROKEN = "audit.broken"
@@ -88,6 +94,11 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.SNAPSHOT_CREATED: "A snapshot was made",
     Action.SNAPSHOT_RESTORED: "A snapshot was restored",
     Action.SNAPSHOT_REMOVED: "A snapshot was removed",
+    Action.WEBHOOK_CREATED: "A webhook was made",
+    Action.WEBHOOK_CHANGED: "A webhook was changed",
+    Action.WEBHOOK_REMOVED: "A webhook was removed",
+    Action.WEBHOOK_DISABLED: "A webhook was switched off because it failed or is gone",
+    Action.MAIL_CHANGED: "Somebody wants e-mail about their jobs, or no longer",
     Action.AUDIT_EXPORTED: "The trail was exported over HTTP",
     Action.AUDIT_PRUNED: "Old rows of the trail went, up to the one that is named",
     Action.AUDIT_BROKEN: "At a start the trail was not what it had been",

@@ -18,6 +18,7 @@ from stenobox.db.steps import (
     m0004_library,
     m0005_channels,
     m0006_audit,
+    m0007_notices,
 )
 from stenobox.errors import DataError
 
@@ -58,6 +59,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, m0004_library.DESCRIPTION, m0004_library.STATEMENTS),
     Migration(5, m0005_channels.DESCRIPTION, m0005_channels.STATEMENTS),
     Migration(6, m0006_audit.DESCRIPTION, m0006_audit.STATEMENTS),
+    Migration(7, m0007_notices.DESCRIPTION, m0007_notices.STATEMENTS),
 )
 
 

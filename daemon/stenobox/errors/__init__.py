@@ -8,7 +8,8 @@
     │   ├── EmptyChunk, ChunkTooLarge, ChunkOutOfRange, ChunkConflict, ChunkCorrupt, WrongOffset,
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
-    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited
+    │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
+    │   ├── WebhooksOff, MailOff
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable
@@ -36,10 +37,12 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    MailOff,
     NotSignedIn,
     RateLimited,
     SetupLinkInvalid,
     SetupRequired,
+    WebhooksOff,
     WrongCredentials,
 )
 from stenobox.errors.box import (
@@ -132,6 +135,7 @@ __all__ = [
     "JobCancelled",
     "LastAdmin",
     "LeaseLost",
+    "MailOff",
     "ModelError",
     "NameTaken",
     "NoModel",
@@ -156,6 +160,7 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "WebhooksOff",
     "WrongCredentials",
     "WrongOffset",
 ]

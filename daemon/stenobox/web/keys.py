@@ -17,6 +17,7 @@ from stenobox.library import Library, Quotas, Trash, Waveforms
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
+from stenobox.notices import MailNotices, Webhooks
 from stenobox.recordings import Recordings
 from stenobox.transcripts import Transcripts
 from stenobox.types import Identity
@@ -32,6 +33,8 @@ SETUP = web.AppKey("setup", SetupLink)
 LOGIN_FAILURES = web.AppKey("login_failures", LoginFailures)
 TRAIL = web.AppKey("trail", Trail)
 READS = web.AppKey("reads", Reads)
+WEBHOOKS = web.AppKey("webhooks", Webhooks)
+MAIL_NOTICES = web.AppKey("mail_notices", MailNotices)
 LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)
 RECORDINGS = web.AppKey("recordings", Recordings)
 JOBS = web.AppKey("jobs", Jobs)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from stenobox.web.described import Operation
-from stenobox.web.operations import access, audit, jobs, library, machine, sending, tus
+from stenobox.web.operations import access, audit, jobs, library, machine, notices, sending, tus
 
 __all__ = ["OPERATIONS"]
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     key: operation
-    for area in (machine, access, sending, tus, jobs, library, audit)
+    for area in (machine, access, sending, tus, jobs, library, audit, notices)
     for key, operation in area.OPERATIONS.items()
 }
