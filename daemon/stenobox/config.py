@@ -191,6 +191,9 @@ class MailSettings:
     password_file: Annotated[
         Path | None, Meta(description="File that holds the password at the mail server")
     ] = None
+    ca: Annotated[
+        Path | None, Meta(description="Further certificate authorities for the mail server, a PEM file")
+    ] = None
     sender: Annotated[str, Meta(description="Address that notices come from")] = "stenobox@localhost"
 
 

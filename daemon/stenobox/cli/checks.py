@@ -236,6 +236,10 @@ def check_mail(settings: Settings) -> Result:
         if mode & 0o077:
             problem = f"the password can be read by others: chmod 600 {mail.password_file}"
             return Result("mail", Verdict.WARN, problem)
+    try:
+        tls_context(mail.ca)
+    except OSError as error:
+        return Result("mail", Verdict.FAIL, f"{mail.ca} of mail.ca cannot be used ({type(error).__name__}).")
     if mail.security == "none":
         problem = "notices and the password cross the network unencrypted: set mail.security."
         return Result("mail", Verdict.WARN, problem)

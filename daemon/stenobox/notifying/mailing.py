@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -12,6 +11,7 @@ import aiosmtplib
 
 from stenobox.config import MailSettings
 from stenobox.notices import Due
+from stenobox.notifying.guarded import tls_context
 from stenobox.notifying.outcome import Outcome
 
 TIMEOUT_S = 30.0
@@ -45,7 +45,7 @@ class Mailer:
 
     async def _send(self, mail: EmailMessage) -> None:
         settings = self._settings
-        context = await asyncio.to_thread(ssl.create_default_context)
+        context = await asyncio.to_thread(tls_context, settings.ca)
         await aiosmtplib.send(
             mail,
             hostname=settings.host,
