@@ -25,6 +25,7 @@ class FurtherOptions(msgspec.Struct, forbid_unknown_fields=True):
 
     prompt: str | None = None
     track: Annotated[int, msgspec.Meta(ge=1, le=MAX_TRACKS)] | None = None
+    webhook: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
             task=task,
             prompt=further.prompt,
             track=further.track or 0,
+            webhook=further.webhook,
             channels=channels,
         ),
         _priority(fields.get("priority") or Priority.NORMAL.name),

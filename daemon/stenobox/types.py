@@ -90,6 +90,7 @@ class Recording:
 class JobOptions:
     """What a sender may choose. `language` None means: detect it. `track` counts a film's tracks of sound
     from 1; 0 is the main one. `channels`: "mix" them, or "split" them into a transcript of each.
+    `webhook`: id of one that is told when the job is over, beside those that are told of every job.
     """
 
     model: str
@@ -98,6 +99,7 @@ class JobOptions:
     prompt: str | None = None
     track: int = 0
     channels: str = "mix"
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

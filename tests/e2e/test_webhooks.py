@@ -144,6 +144,18 @@ def test_a_test_notice_and_one_that_is_sent_again_arrive(box: Daemon) -> None:
         assert receiver.next().headers["webhook-id"] == sent.json["message_id"]
 
 
+def test_a_job_may_name_a_webhook_of_its_owner_and_no_other(box: Daemon) -> None:
+    with Receiver() as receiver:
+        made = webhook(box, receiver.url, every_job=False)
+        box.wait_for(box.upload(TALK).json["id"], "done")
+        refused = box.upload(wave_bytes(0.3), options='{"webhook": "wh_of_somebody_else"}')
+        assert (refused.status, refused.json["code"]) == (400, "invalid_request")
+        job = box.upload(wave_bytes(0.3), options=f'{{"webhook": "{made["id"]}"}}').json
+        assert receiver.next().json["data"]["job_id"] == job["id"]
+    assert len(receiver.arrived) == 1
+    assert len(box.get("/api/recordings").json["recordings"]) == 2
+
+
 def test_webhooks_are_off_unless_the_settings_allow_them(tmp_path: Path) -> None:
     assert "STENOBOX_WEBHOOKS_ENABLED" not in clean_environment()
     with Daemon(tmp_path / "data") as box:

@@ -70,7 +70,7 @@ class MailServer:
 
     def _known(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=(data.login.decode(), data.password.decode()) == self.login)
+        return AuthResult(success=(data.login.decode(), data.password.decode()) == self.login, handled=False)
 
     def __enter__(self) -> Self:
         self._controller.start()

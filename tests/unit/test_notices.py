@@ -17,6 +17,7 @@ from stenobox.errors import InvalidRequest, NotFound, UndecodableAudio
 from stenobox.notices import Allowed, Due, MailNotice, MailNotices, Outbox, Webhook, Webhooks, Wishes
 from stenobox.notices.schedule import GIVE_UP_S, LONGEST_S, delay
 from stenobox.notices.signing import new_signing_secret, signed_headers
+from stenobox.notices.webhooks import link
 from stenobox.notifying import Poster
 from stenobox.notifying.outcome import Outcome
 from stenobox.notifying.posting import payload, retry_after
@@ -157,7 +158,7 @@ async def test_a_webhook_for_single_jobs_is_told_of_those_that_name_it(
     await cancelled(store, ann)
     job = await store.job(ann)
     async with store.db.write() as tx:
-        await webhooks.link(tx, job.id, webhook.id, ann.user.id)
+        await link(tx, job.id, webhook.id, ann.user.id)
     await store.jobs.cancel(job.id, ann)
     assert await events(store) == [("job.cancelled", job.id)]
 
@@ -170,7 +171,7 @@ async def test_nobody_can_have_a_job_told_to_anothers_webhook(
     job = await store.job(ann)
     with pytest.raises(InvalidRequest):
         async with store.db.write() as tx:
-            await webhooks.link(tx, job.id, webhook.id, ann.user.id)
+            await link(tx, job.id, webhook.id, ann.user.id)
 
 
 async def test_a_webhook_that_is_off_is_told_nothing(store: Store, ann: Identity, webhooks: Webhooks) -> None:

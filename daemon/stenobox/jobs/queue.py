@@ -28,6 +28,7 @@ from stenobox.errors import (
 from stenobox.events import EventHub
 from stenobox.jobs import statements as sql
 from stenobox.jobs.page import Page, before, encode_options, job_of, page_of
+from stenobox.notices.webhooks import link
 from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
 
 MAX_PAGE = 200
@@ -57,7 +58,10 @@ class Jobs:
     async def create(
         self, tx: Transaction, owner_id: int, *, recording_id: str, options: JobOptions, priority: int
     ) -> Job:
-        """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT."""
+        """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT.
+
+        Raises InvalidRequest for a webhook that the owner does not have.
+        """
         values = {
             "id": secrets.token_hex(12),
             "recording_id": recording_id,
@@ -67,6 +71,8 @@ class Jobs:
             "now": self._clock(),
         }
         await tx.execute(sql.CREATE, values)
+        if options.webhook is not None:
+            await link(tx, str(values["id"]), options.webhook, owner_id)
         return await self._changed(tx, str(values["id"]))
 
     async def get(self, job_id: str, identity: Identity) -> Job:

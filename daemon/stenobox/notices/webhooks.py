@@ -195,14 +195,6 @@ class Webhooks:
                 raise NotFound(what="webhook")
             await record(tx, Action.WEBHOOK_REMOVED, f"webhook:{webhook_id}")
 
-    async def link(self, tx: Transaction, job_id: str, webhook_id: str, owner_id: int) -> None:
-        """Have a job told to a webhook of its owner, in the transaction that makes it.
-
-        Raises InvalidRequest.
-        """
-        if not await tx.execute(LINK, (job_id, webhook_id, owner_id)):
-            raise InvalidRequest(problem="You have no webhook of that id.")
-
     async def deliveries(
         self, webhook_id: str, identity: Identity, limit: int = 50, cursor: str | None = None
     ) -> DeliveryPage:
@@ -272,6 +264,12 @@ class Webhooks:
                 raise NotFound(what="delivery")
             tx.after_commit(self._on_due)
             return Delivery(**dict(row))
+
+
+async def link(tx: Transaction, job_id: str, webhook_id: str, owner_id: int) -> None:
+    """Have a job told to a webhook of its owner, in the transaction that makes it. Raises InvalidRequest."""
+    if not await tx.execute(LINK, (job_id, webhook_id, owner_id)):
+        raise InvalidRequest(problem="You have no webhook of that id.")
 
 
 async def _own(tx: Transaction, webhook_id: str, identity: Identity) -> Webhook:

@@ -32,7 +32,8 @@ _FORM: Final = {
         },
         "priority": {"enum": ["interactive", "normal", "batch"], "default": "normal"},
         "options": {
-            "description": "A JSON object: `prompt`, words to expect; `track`, which track of a film",
+            "description": "A JSON object: `prompt`, words to expect; `track`, which track of a film; "
+            "`webhook`, id of one that is told when the job is over",
             "type": "string",
             "contentMediaType": "application/json",
         },
