@@ -24,9 +24,12 @@ def test_who_asks_for_it_gets_mail_without_a_name_of_a_file_unless_they_want_the
         }
         with Daemon(tmp_path / "data", model=demo_bundle, settings=settings) as box:
             box.set_up()
-            assert box.get(MAIL).json == {"address": None, "events": [], "title": False}
+            assert box.get(MAIL).json == {"address": None, "events": [], "title": False, "available": True}
             wanted = {"address": "ann@example.org", "events": ["job.done"]}
-            assert box.request("PUT", MAIL, json_body=wanted).json == wanted | {"title": False}
+            assert box.request("PUT", MAIL, json_body=wanted).json == wanted | {
+                "title": False,
+                "available": True,
+            }
             job = box.upload(TALK, "canary-name.wav").json
             mail = server.next()
             assert mail["To"] == "ann@example.org"

@@ -21,8 +21,10 @@ ENDS: tuple[shapes.JobEnd, ...] = ("job.done", "job.failed", "job.quarantined", 
 
 
 async def list_webhooks(request: web.Request) -> web.Response:
-    found = await _webhooks(request).list(identity_of(request))
-    return json_response(shapes.WebhookList([shapes.Webhook(**_fields(each)) for each in found]))
+    """Also while webhooks are switched off: the answer says so."""
+    found = await request.app[WEBHOOKS].list(identity_of(request))
+    available = request.app[SETTINGS].webhooks.enabled
+    return json_response(shapes.WebhookList([shapes.Webhook(**_fields(each)) for each in found], available))
 
 
 async def create_webhook(request: web.Request) -> web.Response:
@@ -75,7 +77,7 @@ async def redeliver(request: web.Request) -> web.Response:
 
 async def get_mail(request: web.Request) -> web.Response:
     notice = await request.app[MAIL_NOTICES].get(identity_of(request))
-    return json_response(_mail(notice))
+    return json_response(_mail(notice, request.app[SETTINGS].mail.host is not None))
 
 
 async def set_mail(request: web.Request) -> web.Response:
@@ -84,7 +86,7 @@ async def set_mail(request: web.Request) -> web.Response:
     body = await read_json(request, shapes.MailWishes)
     notice = MailNotice(body.address, _wishes(body.events, body.title))
     await request.app[MAIL_NOTICES].set(identity_of(request), notice)
-    return json_response(_mail(notice))
+    return json_response(_mail(notice, available=True))
 
 
 async def remove_mail(request: web.Request) -> web.Response:
@@ -137,7 +139,7 @@ def _delivery(value: Delivery) -> shapes.Delivery:
     return shapes.Delivery(**{**dataclasses.asdict(value), **cast("dict[str, Any]", times)})
 
 
-def _mail(notice: MailNotice | None) -> shapes.Mail:
+def _mail(notice: MailNotice | None, available: bool) -> shapes.Mail:
     if notice is None:
-        return shapes.Mail(None, [], False)
-    return shapes.Mail(notice.address, _events(notice.wishes), notice.wishes.with_title)
+        return shapes.Mail(None, [], False, available)
+    return shapes.Mail(notice.address, _events(notice.wishes), notice.wishes.with_title, available)

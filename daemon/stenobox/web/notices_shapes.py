@@ -74,6 +74,7 @@ class WebhookList(Said):
     """One's own webhooks."""
 
     webhooks: list[Webhook]
+    available: Annotated[bool, Meta(description="Whether this box lets accounts have webhooks")]
 
 
 class Delivery(Said):
@@ -111,3 +112,4 @@ class Mail(Said):
     address: str | None
     events: list[JobEnd]
     title: bool
+    available: Annotated[bool, Meta(description="Whether this box sends e-mail")]

@@ -3,6 +3,7 @@
 import { el } from "../dom.js";
 import { field, form } from "../form.js";
 import { ROLES } from "../messages.js";
+import { noticesPanels } from "./notices.js";
 import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
@@ -41,6 +42,7 @@ export function accountView(app) {
       el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
       kept.node,
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
+      noticesPanels(app),
     ),
   };
 }

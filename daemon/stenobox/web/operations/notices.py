@@ -15,7 +15,7 @@ _OFF: Final = (e.WebhooksOff,)
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/api/webhooks"): Operation(
-        "notices", "One's own webhooks", {200: Answer("The webhooks.", n.WebhookList)}, refusals=_OFF
+        "notices", "One's own webhooks", {200: Answer("The webhooks.", n.WebhookList)}
     ),
     ("POST", "/api/webhooks"): Operation(
         "notices",
