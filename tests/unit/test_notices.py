@@ -332,6 +332,25 @@ async def test_a_receiver_gets_one_notice_at_a_time_the_oldest_first_and_holds_u
     assert [each.webhook_id for each in await outbox.due(10, {first.id})] == [second.id]
 
 
+async def test_a_receiver_that_fails_is_left_alone_for_a_while_whatever_waits_for_it(
+    store: Store, ann: Identity, webhooks: Webhooks, outbox: Outbox
+) -> None:
+    webhook, _ = await webhooks.create(ann, URL, ALL)
+    for _ in range(3):
+        await cancelled(store, ann)
+    await outbox.failed(await the_notice(outbox), "It cannot be reached.")
+    assert await outbox.due(10) == []
+    store.clock.now += 2 * HOUR
+    await outbox.failed(await the_notice(outbox), "It cannot be reached.")
+    store.clock.now += 299
+    assert await outbox.due(10) == []
+    store.clock.now += 2
+    assert len(await outbox.due(10)) == 1
+    await outbox.failed(await the_notice(outbox), "It cannot be reached.")
+    await webhooks.test(webhook.id, ann)
+    assert len(await outbox.due(10)) == 1
+
+
 async def test_a_notice_can_be_sent_again_under_its_old_id(
     store: Store, ann: Identity, webhooks: Webhooks, outbox: Outbox
 ) -> None:

@@ -18,8 +18,9 @@ KEPT_DAYS = 30
 
 MAX_PROBLEM = 200
 
-# The oldest that is due for each receiver: what comes later waits for it, so that a receiver which is down is
-# asked once and not for each of its notices. Titles as they are now, and only for those who want them.
+# The oldest that is due for each receiver. One that failed is left alone for a while as a whole, however much
+# waits for it: for a tenth of the time that it has been failing, 5 seconds to 5 minutes. Titles as they are
+# now, and only for those who want them.
 DUE = """
 SELECT outbox.id, message_id, outbox.user_id, webhook_id, event, job_id, recording_id, error, queued_at,
     started_at, finished_at, outbox.created_at, attempts, webhooks.url, webhooks.secret,
@@ -30,10 +31,11 @@ SELECT outbox.id, message_id, outbox.user_id, webhook_id, event, job_id, recordi
 FROM outbox JOIN users ON users.id = outbox.user_id
     LEFT JOIN webhooks ON webhooks.id = outbox.webhook_id
     LEFT JOIN mail_notices ON outbox.webhook_id IS NULL AND mail_notices.user_id = outbox.user_id
-WHERE state = 'waiting' AND due_at <= :now AND webhooks.disabled IS NULL AND outbox.id = (
-    SELECT MIN(first.id) FROM outbox AS first
-    WHERE first.state = 'waiting' AND first.due_at <= :now AND first.user_id = outbox.user_id
-      AND first.webhook_id IS outbox.webhook_id)
+WHERE webhooks.disabled IS NULL
+  AND (webhooks.failing_since IS NULL OR :now - webhooks.last_error_at
+       >= MIN(300, MAX(5, (webhooks.last_error_at - webhooks.failing_since) / 10)))
+  AND outbox.id IN (
+    SELECT MIN(id) FROM outbox WHERE state = 'waiting' AND due_at <= :now GROUP BY user_id, webhook_id)
 ORDER BY due_at LIMIT :limit
 """
 

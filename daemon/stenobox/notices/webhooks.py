@@ -73,6 +73,9 @@ WHERE id = :id AND webhook_id = :webhook_id
 RETURNING id, message_id, event, job_id, state, attempts, created_at, due_at, tried_at, status, problem
 """
 
+# Who sends by hand has looked after it: it is tried at once, and its day begins anew.
+LOOKED_AFTER = "UPDATE webhooks SET failing_since = NULL WHERE id = ?"
+
 TEST = """
 INSERT INTO outbox (message_id, user_id, webhook_id, event, created_at, due_at)
 VALUES (:message_id, :user_id, :webhook_id, 'webhook.test', :now, :now)
@@ -262,6 +265,7 @@ class Webhooks:
             row = await tx.fetch_one(statement, values)
             if row is None:
                 raise NotFound(what="delivery")
+            await tx.execute(LOOKED_AFTER, (webhook_id,))
             tx.after_commit(self._on_due)
             return Delivery(**dict(row))
 
