@@ -32,6 +32,8 @@ from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
 from stenobox.audio.waveform import waveform
+from stenobox.audit import AuditRetention, LoginFailures, Reads, Trail
+from stenobox.auditing import AuditKeeper
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.editing.versions import Versions
@@ -53,8 +55,11 @@ from stenobox.monitor.health import Health
 from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
+from stenobox.monitor.notices import NoticeCollector
 from stenobox.monitor.watchdog import Watchdog
 from stenobox.networks import networks_of
+from stenobox.notices import Allowed, MailNotices, Outbox, Webhooks
+from stenobox.notifying import Mailer, Notifier, Poster
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
@@ -84,6 +89,8 @@ EXPIRY = web.AppKey("expiry", Expiry)
 FORKS = web.AppKey("forks", ForkServer)
 INDEX_UPKEEP = web.AppKey("index_upkeep", Upkeep)
 HOUSEKEEPING = web.AppKey("housekeeping", Housekeeping)
+AUDIT_KEEPER = web.AppKey("audit_keeper", AuditKeeper)
+NOTIFIER = web.AppKey("notifier", Notifier)
 LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 
 log = get_logger(__name__)
@@ -143,9 +150,12 @@ async def _forks(app: web.Application) -> AsyncIterator[None]:
 async def _parts(app: web.Application) -> AsyncIterator[None]:
     """Everything that has no task of its own."""
     settings = app[keys.SETTINGS]
+    _open_audit(app, settings, app[DATABASE], app[LAYOUT])
+    await app[AUDIT_KEEPER].started()
     _open_access(app, settings, app[DATABASE])
     _open_product(app, settings, app[DATABASE], app[LAYOUT])
     app[keys.OIDC] = await asyncio.to_thread(OidcLogin.of, settings.oidc, app[DATABASE], app[keys.USERS])
+    _open_notices(app, settings, app[DATABASE])
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
     swept = await app[keys.INTAKE].sweep()
     log.info("swept", incoming=swept.incoming, media=swept.media)
@@ -153,6 +163,19 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
         log.info("model_found", model=info.name, target=info.target, usable=info.ok)
     yield
     app[keys.EVENTS].close()
+
+
+def _open_audit(app: web.Application, settings: Settings, database: Database, layout: Layout) -> None:
+    app[keys.TRAIL] = Trail(database)
+    app[keys.READS] = Reads(database)
+    app[keys.LOGIN_FAILURES] = LoginFailures(database)
+    app[AUDIT_KEEPER] = AuditKeeper(
+        app[keys.TRAIL],
+        app[keys.LOGIN_FAILURES],
+        AuditRetention(database, settings.audit.days),
+        head_file=layout.audit_head,
+        settings=repr(settings),
+    )
 
 
 def _open_access(app: web.Application, settings: Settings, database: Database) -> None:
@@ -232,6 +255,15 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     _attach_collectors(app, layout)
 
 
+def _open_notices(app: web.Application, settings: Settings, database: Database) -> None:
+    allowed, outbox = Allowed(settings.webhooks.allow), Outbox(database)
+    notifier = Notifier(outbox, Poster(settings.webhooks, allowed), Mailer(settings.mail), app[keys.EVENTS])
+    app[NOTIFIER] = notifier
+    app[keys.WEBHOOKS] = Webhooks(database, allowed, notifier.wake)
+    app[keys.MAIL_NOTICES] = MailNotices(database)
+    app[keys.METRICS].attach(NoticeCollector(app[keys.METRICS].registry, outbox, notifier.counts))
+
+
 def _open_library(
     app: web.Application, settings: Settings, database: Database, layout: Layout, limits: AudioLimits
 ) -> None:
@@ -274,6 +306,8 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[HOUSEKEEPING],
                 app[keys.TLS],
                 app[INDEX_UPKEEP],
+                app[AUDIT_KEEPER],
+                app[NOTIFIER],
             )
         ]
         yield

@@ -177,6 +177,44 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    days: Annotated[
+        int, Meta(ge=0, le=MAX_DAYS, description="Days after which rows of the audit trail go; 0 is never")
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksSettings:
+    enabled: Annotated[
+        bool, Meta(description="Let accounts have webhooks: notices of their jobs leave the box")
+    ] = False
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks that webhooks may reach beside public addresses, as 10.0.0.0/8"),
+    ] = ()
+    ca: Annotated[
+        Path | None, Meta(description="Further certificate authorities for webhooks, a PEM file")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    host: Annotated[str | None, Meta(description="Mail server for notices; none are sent without one")] = None
+    port: Annotated[int, Meta(ge=1, le=65_535, description="Its port")] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"], Meta(description="How the way to the mail server is encrypted")
+    ] = "starttls"
+    user: Annotated[str | None, Meta(description="User name at the mail server, if it wants one")] = None
+    password_file: Annotated[
+        Path | None, Meta(description="File that holds the password at the mail server")
+    ] = None
+    ca: Annotated[
+        Path | None, Meta(description="Further certificate authorities for the mail server, a PEM file")
+    ] = None
+    sender: Annotated[str, Meta(description="Address that notices come from")] = "stenobox@localhost"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     data: Annotated[Path, Meta(description="Folder of database, recordings and models")] = DEFAULT_DATA
     webui: Annotated[
@@ -194,6 +232,9 @@ class Settings:
     oidc: OidcSettings = field(default_factory=OidcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    webhooks: WebhooksSettings = field(default_factory=WebhooksSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
     inboxes: tuple[InboxSettings, ...] = ()
 
 

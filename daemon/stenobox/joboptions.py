@@ -42,6 +42,7 @@ class FurtherOptions(msgspec.Struct, forbid_unknown_fields=True):
     temperature: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     mode: Literal["sequential", "batched"] = "sequential"
     vad: Vad | None = None
+    webhook: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def order_of(models: ModelStore, fields: Mapping[str, str]) -> Order:
             task=task,
             prompt=further.prompt,
             track=further.track or 0,
+            webhook=further.webhook,
             channels=channels,
             words=further.words,
             hotwords=further.hotwords or None,

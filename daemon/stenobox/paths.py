@@ -19,6 +19,7 @@ class Layout:
     ```
     stenobox.db        rows (with -wal and -shm beside it)
     stenobox.lock      held by the one process that owns the data
+    audit.head         number and hash of the last row of the audit trail, to know when rows are missing
     control.sock       the running daemon, for commands on the box itself
     tls.pem            private key and certificates for HTTPS, in one file
     incoming/          uploads that are still being received; emptied at start
@@ -42,6 +43,10 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.root / "stenobox.lock"
+
+    @property
+    def audit_head(self) -> Path:
+        return self.root / "audit.head"
 
     @property
     def control_socket(self) -> Path:

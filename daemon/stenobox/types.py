@@ -117,6 +117,7 @@ class JobOptions:
     from 1; 0 is the main one. `channels`: "mix" them, or "split" them into a transcript of each. `words`: the
     lines get the times of their words. `temperature` 0 tries higher ones only where a window fails. `mode`,
     `hotwords` and `vad` are the engine's; see `whisper_onnx.TranscribeOptions`.
+    `webhook`: id of one that is told when the job is over, beside those that are told of every job.
     """
 
     model: str
@@ -130,6 +131,7 @@ class JobOptions:
     temperature: float = 0.0
     mode: str = "sequential"
     vad: SpeechDetection | None = None
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ def test_schemathesis_finds_no_server_error_and_no_answer_that_is_not_declared(
     tmp_path: Path, demo_bundle: Path
 ) -> None:
     """OWASP ASVS 13.2: what an API takes and gives is described and held to."""
-    with Daemon(tmp_path / "data", model=demo_bundle, settings={"log.level": "debug"}) as box:
+    with Daemon(
+        tmp_path / "data", model=demo_bundle, settings={"log.level": "debug", "webhooks.enabled": True}
+    ) as box:
         box.set_up()
         known = things_that_exist(box)
         done = subprocess.run(
@@ -74,6 +76,7 @@ def things_that_exist(box: Daemon) -> dict[str, dict[str, str]]:
     upload = box.post("/api/uploads/init", json_body={"filename": "a.wav", "size": 64}).json["id"]
     begun = box.post("/api/tus", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "64"})
     tus = begun.headers["Location"].rpartition("/")[2]
+    webhook = box.post("/api/webhooks", json_body={"url": "https://hook.invalid/"}).json["id"]
     return {
         **{
             f"/api/jobs/{{id}}{rest}": {"id": job["id"]}
@@ -94,4 +97,6 @@ def things_that_exist(box: Daemon) -> dict[str, dict[str, str]]:
         **{f"/api/recordings/{{id}}{rest}": {"id": job["recording_id"]} for rest in ("", "/audio")},
         **{f"/api/uploads/{{id}}{rest}": {"id": upload} for rest in ("", "/chunk", "/finalize")},
         "/api/tus/{id}": {"id": tus},
+        **{f"/api/webhooks/{{id}}{rest}": {"id": webhook} for rest in ("", "/test", "/deliveries")},
+        "/api/webhooks/{id}/deliveries/{delivery}/redeliver": {"id": webhook, "delivery": "1"},
     }

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from harness.application import Box, Person, running_box, settings_for
+from stenobox.config import WebhooksSettings
 
 
 @pytest.fixture
 async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
     """The application on an empty data folder, over HTTPS; nobody has an account yet."""
-    async with running_box(settings_for(tmp_path / "data", demo_bundle), https=True) as box:
+    settings = settings_for(tmp_path / "data", demo_bundle, webhooks=WebhooksSettings(enabled=True))
+    async with running_box(settings, https=True) as box:
         yield box
 
 

@@ -98,6 +98,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
     key = (await (await person.get("/api/keys")).json())["keys"][0]
     session = (await (await person.get("/api/auth/sessions")).json())["sessions"][0]
     upload = await (await bob.post("/api/uploads/init", json={"filename": "a.wav", "size": 9})).json()
+    hook = await (await bob.post("/api/webhooks", json={"url": "https://a.invalid/"})).json()
     tus = {"Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "DELETE", "Upload-Offset": "0"}
     begun = await bob.post("/api/tus", headers=tus | {"Upload-Length": "9"})
     ids = {
@@ -106,6 +107,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         "/api/keys": str(key["id"]),
         "/api/auth/sessions": str(session["id"]),
         "/api/uploads": upload["id"],
+        "/api/webhooks": hook["id"],
         "/api/tus": begun.headers["Location"].rpartition("/")[2],
     }
     walked = 0
@@ -117,6 +119,8 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         body: dict[str, Any] = {"json": {"priority": "batch"}} if route.path.endswith("/priority") else {}
         if (route.method, prefix) == ("PATCH", "/api/recordings"):
             body = {"json": {"title": "mine now"}}
+        if (route.method, prefix) == ("PATCH", "/api/webhooks"):
+            body = {"json": {"enabled": False}}
         if route.path.startswith("/api/tus"):
             body = {"headers": tus | {"Content-Type": "application/offset+octet-stream"}}
         # What keys may not do, a person tries.

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from error_tree import KINDS
 from harness.application import Person
+from stenobox.audit.actions import MEANINGS, Action
 from stenobox.cli import parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,10 @@ def test_every_error_code_is_documented_with_its_status_and_title() -> None:
 def test_every_command_is_documented_with_its_help() -> None:
     action = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
     assert rows("Commands") == {f"stenobox {each.dest}": [each.help] for each in action._choices_actions}
+
+
+def test_every_action_of_the_audit_trail_is_documented() -> None:
+    assert rows("Audit actions") == {action.value: [MEANINGS[action]] for action in Action}
 
 
 def test_every_command_that_a_readme_shows_is_one() -> None:

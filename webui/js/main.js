@@ -13,6 +13,7 @@ import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
 import { accountView } from "./views/account.js";
+import { auditView } from "./views/audit.js";
 import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
@@ -229,6 +230,7 @@ function makeRouter(app, shell) {
       { path: "/keys", show: () => shell.show(keysView(app)) },
       { path: "/reference", show: () => shell.show(referenceView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },
+      { path: "/audit", show: () => shell.show(auditView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
     ],
     () => app.navigate("#/"),

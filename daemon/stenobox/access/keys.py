@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from stenobox.access.secrets import fingerprint, new_secret
 from stenobox.access.users import user_of
+from stenobox.audit import Action, record
 from stenobox.db import Database
 from stenobox.errors import InvalidRequest, NotFound
 from stenobox.types import Role, Scope, User
@@ -58,7 +59,8 @@ TOUCH = "UPDATE api_keys SET last_used_at = ? WHERE id = ?"
 
 REVOKE = """
 UPDATE api_keys SET revoked_at = :now
-WHERE id = :id AND revoked_at IS NULL AND (:user_id IS NULL OR user_id = :user_id) RETURNING user_id
+WHERE id = :id AND revoked_at IS NULL AND (:user_id IS NULL OR user_id = :user_id)
+RETURNING user_id
 """
 
 
@@ -123,6 +125,7 @@ class Keys:
             row = await tx.fetch_one(INSERT, values)
             if row is None:
                 raise RuntimeError("INSERT ... RETURNING gave no row")
+            await record(tx, Action.KEY_CREATED, f"key:{row['id']}", user=user_id)
             info = await tx.fetch_one(BY_ID, {"id": row["id"], "user_id": user_id})
         if info is None:
             raise NotFound(what="user")
@@ -154,8 +157,9 @@ class Keys:
         """
         async with self._db.write() as tx:
             row = await tx.fetch_one(REVOKE, {"id": key_id, "user_id": user_id, "now": self._clock()})
-        if row is None:
-            raise NotFound(what="key")
+            if row is None:
+                raise NotFound(what="key")
+            await record(tx, Action.KEY_REVOKED, f"key:{key_id}", user=row["user_id"])
         return int(row["user_id"])
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import pyotp
 
 from stenobox.access.ratelimit import AttemptLimiter
+from stenobox.audit import Action, record
 from stenobox.db import Database, Transaction
 from stenobox.errors import SecondFactorState, TotpRequired, WrongCode
 from stenobox.types import User
@@ -134,6 +135,7 @@ class SecondFactors:
                 raise SecondFactorState(problem="No second factor waits for a code. Begin again.")
             await self._use_totp(tx, user_id, row, _bare(code))
             await tx.execute(CONFIRM, (self._clock(), user_id))
+            await record(tx, Action.SECOND_FACTOR_ON, f"user:{user_id}")
             return await self._renew_codes(tx, user_id)
 
     async def check(self, user_id: int, code: str | None) -> None:
@@ -156,6 +158,7 @@ class SecondFactors:
         await self._require(user_id)
         await self.check(user_id, code)
         async with self._db.write() as tx:
+            await record(tx, Action.RECOVERY_CODES, f"user:{user_id}")
             return await self._renew_codes(tx, user_id)
 
     async def remove(self, user_id: int, code: str) -> None:
@@ -167,7 +170,8 @@ class SecondFactors:
     async def clear(self, user_id: int) -> None:
         """Switch it off for somebody who cannot: the telephone is lost, and the recovery codes too."""
         async with self._db.write() as tx:
-            await tx.execute(REMOVE, (user_id,))
+            if await tx.execute(REMOVE, (user_id,)):
+                await record(tx, Action.SECOND_FACTOR_OFF, f"user:{user_id}")
 
     async def _require(self, user_id: int) -> None:
         if (await self.state(user_id)).since is None:

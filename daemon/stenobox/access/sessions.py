@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from stenobox.access.secrets import fingerprint, new_secret
 from stenobox.access.users import user_of
+from stenobox.audit import Action, record
 from stenobox.db import Database
 from stenobox.errors import NotFound
 from stenobox.types import User
@@ -32,7 +33,7 @@ WHERE s.token_sha256 = :sha256 AND u.disabled = 0 AND s.expires_at > :now AND s.
 
 TOUCH = "UPDATE sessions SET last_seen_at = ? WHERE id = ?"
 
-REVOKE = "DELETE FROM sessions WHERE token_sha256 = ?"
+REVOKE = "DELETE FROM sessions WHERE token_sha256 = ? RETURNING user_id"
 
 REVOKE_ALL = "DELETE FROM sessions WHERE user_id = :user_id AND token_sha256 IS NOT :kept"
 
@@ -99,6 +100,7 @@ class Sessions:
         async with self._db.write() as tx:
             await tx.execute(SWEEP, {"now": now, "idle_since": now - self._idle})
             await tx.execute(INSERT, values)
+            await record(tx, Action.LOGIN, f"user:{user_id}")
         return token
 
     async def verify(self, token: str) -> User | None:
@@ -146,14 +148,19 @@ class Sessions:
         async with self._db.write() as tx:
             if not await tx.execute(REVOKE_ONE, {"id": session_id, "user_id": user_id}):
                 raise NotFound(what="session")
+            await record(tx, Action.SESSIONS_ENDED, f"user:{user_id}", count=1)
 
     async def revoke(self, token: str) -> None:
         """End one session; harmless when there is none."""
         async with self._db.write() as tx:
-            await tx.execute(REVOKE, (fingerprint(token),))
+            row = await tx.fetch_one(REVOKE, (fingerprint(token),))
+            if row is not None:
+                await record(tx, Action.LOGOUT, f"user:{row['user_id']}")
 
     async def revoke_all(self, user_id: int, *, keep: str | None = None) -> None:
         """End the sessions of a user, except the one with the token `keep`."""
         kept = None if keep is None else fingerprint(keep)
         async with self._db.write() as tx:
-            await tx.execute(REVOKE_ALL, {"user_id": user_id, "kept": kept})
+            ended = await tx.execute(REVOKE_ALL, {"user_id": user_id, "kept": kept})
+            if ended:
+                await record(tx, Action.SESSIONS_ENDED, f"user:{user_id}", count=ended)

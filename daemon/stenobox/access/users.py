@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from stenobox.access.passwords import Passwords
+from stenobox.audit import Action, record
 from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import InvalidRequest, LastAdmin, NameTaken, NotFound, WrongCredentials
 from stenobox.types import Role, User
@@ -106,6 +107,7 @@ class Users:
                 raise NameTaken from error
             if row is None:
                 raise RuntimeError("INSERT ... RETURNING gave no row")
+            await record(tx, Action.USER_CREATED, f"user:{row['id']}", name=name, role=str(role))
             return user_of(row)
 
     async def verify(self, name: str, password: str) -> User:
@@ -117,7 +119,7 @@ class Users:
         if row is None or encoded is None or not matches or row["disabled"]:
             raise WrongCredentials
         if self._passwords.outdated(encoded):
-            await self._store_hash(row["id"], await self._passwords.encode(password))
+            await self._store_hash(row["id"], await self._passwords.encode(password), told=False)
         return user_of(row)
 
     async def check_password(self, user_id: int, password: str) -> None:
@@ -130,12 +132,16 @@ class Users:
     async def set_password(self, user_id: int, password: str) -> None:
         """Raises InvalidRequest (length), WeakPassword, NotFound."""
         user = await self.get(user_id)
-        await self._store_hash(user_id, await self._passwords.hash(password, about=words_of(user.name)))
+        await self._store_hash(
+            user_id, await self._passwords.hash(password, about=words_of(user.name)), told=True
+        )
 
-    async def _store_hash(self, user_id: int, encoded: str) -> None:
+    async def _store_hash(self, user_id: int, encoded: str, *, told: bool) -> None:
         async with self._db.write() as tx:
             if not await tx.execute(SET_HASH, (encoded, user_id)):
                 raise NotFound(what="user")
+            if told:
+                await record(tx, Action.PASSWORD_CHANGED, f"user:{user_id}")
 
     async def remove(self, user_id: int) -> bool:
         """Delete the account, or only disable it while recordings belong to it. True when it was deleted.
@@ -143,11 +149,12 @@ class Users:
         Keys and sessions end with it. Raises NotFound, LastAdmin.
         """
         async with self._db.write() as tx:
-            await _keep_an_admin(tx, user_id)
+            name = await _keep_an_admin(tx, user_id)
             if await tx.fetch_one(HAS_RECORDINGS, (user_id,)) is None:
+                await record(tx, Action.USER_REMOVED, f"user:{user_id}", name=name)
                 await tx.execute(DELETE, (user_id,))
                 return True
-            await self._disable(tx, user_id)
+            await self._disable(tx, user_id, name)
             return False
 
     async def change(self, user_id: int, role: Role | None = None, disabled: bool | None = None) -> User:
@@ -158,20 +165,26 @@ class Users:
         async with self._db.write() as tx:
             if disabled or role not in (None, Role.ADMIN):
                 await _keep_an_admin(tx, user_id)
-            if role is not None:
+            before = await tx.fetch_one(BY_ID, (user_id,))
+            if before is None:
+                raise NotFound(what="user")
+            if role is not None and role != before["role"]:
                 await tx.execute(SET_ROLE, (str(role), user_id))
                 if role is not Role.ADMIN:
                     await tx.execute(TAKE_ADMIN_FROM_KEYS, (user_id,))
-            if disabled:
-                await self._disable(tx, user_id)
-            elif disabled is not None:
+                await record(tx, Action.USER_CHANGED, f"user:{user_id}", name=before["name"], role=str(role))
+            if disabled and not before["disabled"]:
+                await self._disable(tx, user_id, before["name"])
+            elif disabled is not None and not disabled and before["disabled"]:
                 await tx.execute(SET_DISABLED, (0, user_id))
+                await record(tx, Action.USER_ENABLED, f"user:{user_id}", name=before["name"])
             row = await tx.fetch_one(BY_ID, (user_id,))
         if row is None:
             raise NotFound(what="user")
         return user_of(row)
 
-    async def _disable(self, tx: Transaction, user_id: int) -> None:
+    async def _disable(self, tx: Transaction, user_id: int, name: str) -> None:
+        await record(tx, Action.USER_DISABLED, f"user:{user_id}", name=name)
         await tx.execute(SET_DISABLED, (1, user_id))
         await tx.execute(END_KEYS, (self._clock(), user_id))
         await tx.execute(END_SESSIONS, (user_id,))
@@ -189,14 +202,15 @@ def words_of(name: str) -> tuple[str, ...]:
     return (name, *(word for word in re.split(r"[._@-]+", name) if len(word) > 2 and word != name))
 
 
-async def _keep_an_admin(tx: Transaction, user_id: int) -> None:
-    """Raises LastAdmin if nobody else could let others in; NotFound."""
+async def _keep_an_admin(tx: Transaction, user_id: int) -> str:
+    """The account's name. Raises LastAdmin if nobody else could let others in; NotFound."""
     row = await tx.fetch_one(BY_ID, (user_id,))
     if row is None:
         raise NotFound(what="user")
     others = await tx.fetch_one(OTHER_ADMINS, (user_id,))
     if row["role"] == Role.ADMIN and not row["disabled"] and (others is None or not others["n"]):
         raise LastAdmin
+    return str(row["name"])
 
 
 async def count(reader: Reader | Transaction) -> int:

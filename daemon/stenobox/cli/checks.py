@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 from stenobox.audio.decode import decode
 from stenobox.audio.limits import AudioLimits
+from stenobox.audit.verifying import opened, read_head, verify
 from stenobox.config import Settings
 from stenobox.errors import StenoboxError
 from stenobox.files import free_bytes
@@ -23,6 +25,8 @@ from stenobox.hotfolder.watching import tells_of_changes
 from stenobox.inboxes import InboxSettings
 from stenobox.models import ModelStore
 from stenobox.monitor.gpu import Nvml
+from stenobox.notices import Allowed
+from stenobox.notifying.guarded import tls_context
 from stenobox.paths import Layout
 
 OLDEST_PYTHON = (3, 11)
@@ -56,6 +60,9 @@ def checks_of(settings: Settings | None) -> list[Check]:
         partial(check_data, settings),
         partial(check_disk, settings),
         partial(check_model, settings),
+        partial(check_audit, settings),
+        partial(check_webhooks, settings),
+        partial(check_mail, settings),
         *(partial(check_inbox, inbox) for inbox in settings.inboxes),
     ]
 
@@ -175,6 +182,68 @@ def check_model(settings: Settings) -> Result:
     except StenoboxError as error:
         return Result("model", Verdict.FAIL, error.detail)
     return Result("model", Verdict.OK, f"{model.bundle.name} is whole and starts on {model.provider}")
+
+
+def check_audit(settings: Settings) -> Result:
+    """The audit trail is whole."""
+    layout = Layout(settings.data)
+    if not layout.database.is_file():
+        return Result("audit", Verdict.OK, "begins with the first start")
+    try:
+        kept = read_head(layout.audit_head)
+        with opened(layout.database) as connection:
+            verdict = verify(connection, [kept] if kept else [])
+    except StenoboxError as error:
+        return Result("audit", Verdict.WARN, f"{error.detail} Start the box once, then look again.")
+    if not verdict.whole:
+        return Result("audit", Verdict.FAIL, f"{verdict.problem} Run 'stenobox audit verify'.")
+    return Result("audit", Verdict.OK, f"{verdict.last.seq} rows, none changed or missing")
+
+
+def check_webhooks(settings: Settings) -> Result:
+    """What webhooks may reach can be read, and is told."""
+    wanted = settings.webhooks
+    try:
+        Allowed(wanted.allow)
+        tls_context(wanted.ca)
+    except StenoboxError as error:
+        return Result("webhooks", Verdict.FAIL, error.detail)
+    except OSError as error:
+        problem = f"{wanted.ca} of webhooks.ca cannot be used ({type(error).__name__})."
+        return Result("webhooks", Verdict.FAIL, problem)
+    if not wanted.enabled:
+        return Result("webhooks", Verdict.OK, "off: no notice leaves the box")
+    if any(ip_network(text).prefixlen == 0 for text in wanted.allow):
+        return Result(
+            "webhooks", Verdict.WARN, "webhooks.allow has every address, the box's own too: name your LAN."
+        )
+    where = ", ".join(("public addresses", *wanted.allow))
+    return Result("webhooks", Verdict.OK, f"accounts may have notices sent to {where}")
+
+
+def check_mail(settings: Settings) -> Result:
+    """The way to the mail server is as safe as the settings can make it."""
+    mail = settings.mail
+    if mail.host is None:
+        return Result("mail", Verdict.OK, "off: no e-mail is sent")
+    if mail.password_file is not None:
+        try:
+            mode = mail.password_file.stat().st_mode
+            mail.password_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            problem = f"{mail.password_file} of mail.password_file cannot be read by this user."
+            return Result("mail", Verdict.FAIL, problem)
+        if mode & 0o077:
+            problem = f"the password can be read by others: chmod 600 {mail.password_file}"
+            return Result("mail", Verdict.WARN, problem)
+    try:
+        tls_context(mail.ca)
+    except OSError as error:
+        return Result("mail", Verdict.FAIL, f"{mail.ca} of mail.ca cannot be used ({type(error).__name__}).")
+    if mail.security == "none":
+        problem = "notices and the password cross the network unencrypted: set mail.security."
+        return Result("mail", Verdict.WARN, problem)
+    return Result("mail", Verdict.OK, f"notices go to {mail.host} by {mail.security}")
 
 
 def check_inbox(inbox: InboxSettings) -> Result:

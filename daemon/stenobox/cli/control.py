@@ -29,6 +29,7 @@ from stenobox.access import (
     Sessions,
     Users,
 )
+from stenobox.audit import OPERATOR, acting
 from stenobox.config import Settings
 from stenobox.db import Database
 from stenobox.errors import DaemonUnreachable, DataInUse, StenoboxError
@@ -76,7 +77,8 @@ async def accounts_of(settings: Settings) -> AsyncIterator[AccountsOf]:
         database = await Database.open(layout.database)
         try:
             users, keys = Users(database, Passwords()), Keys(database)
-            yield Accounts(users, keys, _sessions(database, settings), SecondFactors(database))
+            with acting(OPERATOR):
+                yield Accounts(users, keys, _sessions(database, settings), SecondFactors(database))
         finally:
             await database.close()
     finally:

@@ -20,6 +20,8 @@ from stenobox.db.steps import (
     m0006_words,
     m0007_people,
     m0008_texts,
+    m0009_audit,
+    m0010_notices,
 )
 from stenobox.errors import DataError
 
@@ -62,6 +64,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, m0006_words.DESCRIPTION, m0006_words.STATEMENTS),
     Migration(7, m0007_people.DESCRIPTION, m0007_people.STATEMENTS),
     Migration(8, m0008_texts.DESCRIPTION, m0008_texts.STATEMENTS),
+    Migration(9, m0009_audit.DESCRIPTION, m0009_audit.STATEMENTS),
+    Migration(10, m0010_notices.DESCRIPTION, m0010_notices.STATEMENTS),
 )
 
 

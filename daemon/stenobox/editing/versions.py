@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stenobox.audit import Action, record
 from stenobox.db import Database, Transaction
 from stenobox.editing import difference, lines
 from stenobox.editing.difference import Difference
@@ -134,6 +135,8 @@ class Versions:
                 raise ChangedMeanwhile
             await index.prepare(tx, current.job_id, current.version + 1, [line.text for line in wanted])
             await self._insert(tx, current, identity, kept, restored_from)
+            number = current.version + 1
+            await record(tx, Action.TRANSCRIPT_CORRECTED, f"job:{current.job_id}", version=number)
             await index.tidy(tx, current.job_id, current.version + 1)
             told = {"job_id": current.job_id, "version": current.version + 1, "author": identity.user.name}
             tx.after_commit(

@@ -9,7 +9,8 @@
     │   ├── UploadIncomplete, HashMismatch, UnsupportedTus
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
-    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode, OidcRefused, OidcNoAccount
+    │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode, OidcRefused, OidcNoAccount,
+    │   ├── WebhooksOff, MailOff
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
     │                           SecondFactorState, TooManyVersions
@@ -42,6 +43,7 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    MailOff,
     NotByKey,
     NotSignedIn,
     OidcNoAccount,
@@ -52,6 +54,7 @@ from stenobox.errors.access import (
     SetupRequired,
     TooManyRequests,
     TotpRequired,
+    WebhooksOff,
     WrongCode,
     WrongCredentials,
 )
@@ -157,6 +160,7 @@ __all__ = [
     "JobFailed",
     "LastAdmin",
     "LeaseLost",
+    "MailOff",
     "ModelError",
     "NameTaken",
     "NoModel",
@@ -191,6 +195,7 @@ __all__ = [
     "UploadIncomplete",
     "UploadTaken",
     "WeakPassword",
+    "WebhooksOff",
     "WrongCode",
     "WrongCredentials",
     "WrongOffset",

@@ -70,6 +70,16 @@ class SetupLinkInvalid(AccessError):
     message = "The set-up link was used or has expired. Restart the box to get a new one."
 
 
+class WebhooksOff(AccessError):
+    code, title = "webhooks_off", "Webhooks are switched off"
+    message = "Webhooks are switched off on this box. Administrators allow them with webhooks.enabled."
+
+
+class MailOff(AccessError):
+    code, title = "mail_off", "The box sends no e-mail"
+    message = "This box sends no e-mail. Administrators name a mail server with mail.host."
+
+
 class RateLimited(AccessError):
     code, status, title = "rate_limited", 429, "Too many attempts"
     message = "Too many attempts. Try again in {retry_after} seconds."

@@ -28,6 +28,7 @@ from stenobox.errors import (
 from stenobox.events import EventHub
 from stenobox.jobs import statements as sql
 from stenobox.jobs.page import Page, before, encode_options, job_of, page_of
+from stenobox.notices.webhooks import link
 from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
 
 MAX_PAGE = 200
@@ -59,6 +60,8 @@ class Jobs:
     ) -> Job:
         """Put a job in line, in the caller's transaction; workers and pages hear of it after its COMMIT. The
         words of the owner's glossary go into its options.
+
+        Raises InvalidRequest for a webhook that the owner does not have.
         """
         options = await glossary.applied(tx, owner_id, options)
         values = {
@@ -70,6 +73,8 @@ class Jobs:
             "now": self._clock(),
         }
         await tx.execute(sql.CREATE, values)
+        if options.webhook is not None:
+            await link(tx, str(values["id"]), options.webhook, owner_id)
         return await self._changed(tx, str(values["id"]))
 
     async def get(self, job_id: str, identity: Identity) -> Job:

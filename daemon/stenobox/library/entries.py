@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from stenobox.audio.tags import MAX_TITLE, title_of
+from stenobox.audit import Action, record
 from stenobox.config import MAX_DAYS
 from stenobox.db import Database, Reader
 from stenobox.errors import ChangedMeanwhile, InvalidRequest, NotFound
@@ -20,6 +21,7 @@ from stenobox.recordings import COLUMNS, TITLE, visible
 from stenobox.types import Identity, Recording
 
 MAX_PAGE = 200
+DAYS = ("audio_days", "transcript_days")
 MAX_SOUGHT = 200
 """Characters of a text that is looked for in titles."""
 
@@ -95,7 +97,7 @@ class Change:
     tags: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if unknown := set(self.values) - {"title", "audio_days", "transcript_days"}:
+        if unknown := set(self.values) - {"title", *DAYS}:
             raise ValueError(f"{sorted(unknown)} cannot be changed")
 
 
@@ -154,6 +156,9 @@ class Library:
             if revision is not None and revision != recording.revision:
                 raise ChangedMeanwhile
             await tx.execute(CHANGE, {"id": recording_id, **values})
+            days = {name: change.values[name] for name in DAYS if name in change.values}
+            if days:
+                await record(tx, Action.RETENTION_CHANGED, f"recording:{recording_id}", **days)
             if change.tags is not None:
                 await tags.replace(tx, recording_id, change.tags)
             await self._jobs.tell(tx, recording_id)
@@ -186,7 +191,7 @@ async def _owner_id(reader: Reader, identity: Identity, name: str | None) -> int
 
 def _checked(change: Change) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in ("title", "audio_days", "transcript_days"):
+    for name in ("title", *DAYS):
         values[f"sets_{name}"] = name in change.values
         values[name] = change.values.get(name)
         if name != "title" and values[name] is not None and not 0 <= values[name] <= MAX_DAYS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stenobox.audit import Action, record
 from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import NotFound, QuotaExceeded
 
@@ -27,7 +28,7 @@ FROM users LEFT JOIN recordings
 GROUP BY users.id
 """
 
-SET = "UPDATE users SET quota_bytes = ? WHERE name = ?"
+SET = "UPDATE users SET quota_bytes = ? WHERE name = ? RETURNING id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,10 @@ class Quotas:
         What is kept already stays, also when it is more.
         """
         async with self._db.write() as tx:
-            if not await tx.execute(SET, (quota_bytes, name)):
+            row = await tx.fetch_one(SET, (quota_bytes, name))
+            if row is None:
                 raise NotFound(what="user")
+            await record(tx, Action.QUOTA_CHANGED, f"user:{row['id']}", quota_bytes=quota_bytes)
 
     async def refuse_early(self, user_id: int, size: int, sha256: str | None = None) -> None:
         """Before `size` bytes are read. Raises QuotaExceeded when they cannot be kept."""

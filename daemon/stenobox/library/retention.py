@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from stenobox.audit import Action, record
 from stenobox.config import DAY, LibrarySettings
 from stenobox.db import Database, Transaction
 from stenobox.jobs import Jobs
@@ -46,6 +47,7 @@ TRASH_OVER = (
 # Of recordings that others of their jobs keep out of the trash.
 TRASHED_JOBS_OVER = """
 DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE trashed_at <= :now - :days * :day LIMIT :batch)
+RETURNING id, recording_id
 """
 
 REMOVE_AUDIO = "UPDATE recordings SET audio_removed_at = :now, revision = revision + 1 WHERE id = :id"
@@ -88,13 +90,16 @@ class Retention:
         """Remove what is over now. Each batch commits its rows, then discards their bytes; bytes that an
         earlier time could not discard go at the end.
         """
-        over = await self._all(OVER, self._settings.transcript_days, self._delete)
+        over = await self._all(OVER, self._settings.transcript_days, self._expire)
         audio = await self._all(AUDIO_OVER, self._settings.audio_days, self._remove_audio)
-        trash = await self._all(TRASH_OVER, self._settings.trash_days, self._delete)
+        trash = await self._all(TRASH_OVER, self._settings.trash_days, self._erase)
         gone = BATCH
         while gone == BATCH:
             async with self._db.write() as tx:
-                gone = await tx.execute(TRASHED_JOBS_OVER, self._values(self._settings.trash_days))
+                rows = await tx.fetch_all(TRASHED_JOBS_OVER, self._values(self._settings.trash_days))
+                for row in rows:
+                    await record(tx, Action.JOB_ERASED, f"job:{row['id']}", recording=row["recording_id"])
+            gone = len(rows)
         for orphan in await self._recordings.orphans():
             await self._recordings.discard(orphan.name)
         return Cleared(over, audio, trash)
@@ -116,6 +121,14 @@ class Retention:
             if len(rows) < BATCH:
                 return removed
 
+    async def _expire(self, tx: Transaction, row: sqlite3.Row) -> None:
+        await record(tx, Action.RECORDING_EXPIRED, f"recording:{row['id']}", owner=row["owner_id"])
+        await self._delete(tx, row)
+
+    async def _erase(self, tx: Transaction, row: sqlite3.Row) -> None:
+        await record(tx, Action.RECORDING_ERASED, f"recording:{row['id']}", owner=row["owner_id"])
+        await self._delete(tx, row)
+
     async def _delete(self, tx: Transaction, row: sqlite3.Row) -> None:
         for job in await tx.fetch_all(JOBS_OF, (row["id"],)):
             self._jobs.tell_gone(tx, row["owner_id"], job["id"])
@@ -123,6 +136,7 @@ class Retention:
 
     async def _remove_audio(self, tx: Transaction, row: sqlite3.Row) -> None:
         await tx.execute(REMOVE_AUDIO, {"id": row["id"], "now": self._clock()})
+        await record(tx, Action.AUDIO_EXPIRED, f"recording:{row['id']}", owner=row["owner_id"])
         await self._jobs.tell(tx, row["id"])
 
     def _values(self, days: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from stenobox.audit import Action, record
 from stenobox.db import Database, Transaction
 from stenobox.errors import NotFound, StateConflict, StenoboxError
 from stenobox.jobs import Jobs
@@ -72,6 +73,7 @@ class Trash:
         async with self._db.write() as tx:
             job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
             await self._put(tx, job, self._clock())
+            await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
 
     async def put_jobs(
         self, job_ids: Iterable[str], identity: Identity
@@ -103,6 +105,7 @@ class Trash:
             now = self._clock()
             for row in await tx.fetch_all(jobs_sql.OF_RECORDING, (recording.id,)):
                 await self._put(tx, visible_job(row, identity), now)
+            await record(tx, Action.RECORDING_DELETED, f"recording:{recording.id}")
 
     async def restore_job(self, job_id: str, identity: Identity) -> Job:
         """Take a job out of the trash, with its recording. Raises NotFound."""
@@ -110,6 +113,7 @@ class Trash:
             job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
             await tx.execute(RESTORE_JOB, (job.id,))
             await tx.execute(RESTORE_RECORDING, (job.recording_id,))
+            await record(tx, Action.JOB_RESTORED, f"job:{job.id}", recording=job.recording_id)
             await self._jobs.tell(tx, job.recording_id)
             return visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
 
@@ -119,6 +123,7 @@ class Trash:
             recording = await visible_recording(tx, recording_id, identity, trashed=True)
             await tx.execute(RESTORE_JOBS, (recording.id, recording.trashed_at))
             await tx.execute(RESTORE_RECORDING, (recording.id,))
+            await record(tx, Action.RECORDING_RESTORED, f"recording:{recording.id}")
             await self._jobs.tell(tx, recording.id)
             return await visible_recording(tx, recording_id, identity)
 
@@ -131,6 +136,9 @@ class Trash:
             job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
             await tx.execute(ERASE_JOB, (job.id,))
             unused = await self._recordings.forget(tx, job.recording_id)
+            await record(
+                tx, Action.JOB_ERASED, f"job:{job.id}", recording=job.recording_id, whole=unused is not None
+            )
             await tx.execute(tags.DROP_UNUSED)
         if unused is not None:
             await self._recordings.discard(unused)
@@ -140,6 +148,7 @@ class Trash:
         async with self._db.write() as tx:
             recording = await visible_recording(tx, recording_id, identity, trashed=True)
             await tx.execute(ERASE_RECORDING, (recording.id,))
+            await record(tx, Action.RECORDING_ERASED, f"recording:{recording.id}", owner=recording.owner_id)
             await tx.execute(tags.DROP_UNUSED)
         await self._recordings.discard(recording.sha256)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from stenobox.types import User
+from stenobox.audit import Actor, acting
+from stenobox.errors import RateLimited, SetupLinkInvalid, WrongCode, WrongCredentials
+from stenobox.types import Identity, User
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.browsers import browser_of
@@ -12,6 +14,7 @@ from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
     CLIENT,
     IDENTITY,
+    LOGIN_FAILURES,
     LOGIN_LIMIT,
     QUOTAS,
     SECOND_FACTORS,
@@ -30,10 +33,18 @@ async def login(request: web.Request) -> web.Response:
     body = await read_json(request, Login)
     # Both, so that neither one address nor one name can be used for guessing.
     keys = (f"address {request[CLIENT].side}", f"name {body.name.casefold()[:64]}")
-    request.app[LOGIN_LIMIT].take(*keys)
-    user = await request.app[USERS].verify(body.name, body.password)
+    try:
+        request.app[LOGIN_LIMIT].take(*keys)
+        user = await request.app[USERS].verify(body.name, body.password)
+    except (RateLimited, WrongCredentials) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code, body.name)
+        raise
     request.app[LOGIN_LIMIT].give_back(*keys)
-    await request.app[SECOND_FACTORS].check(user.id, body.code)
+    try:
+        await request.app[SECOND_FACTORS].check(user.id, body.code)
+    except (RateLimited, WrongCode) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code, user.name)
+        raise
     return await _signed_in(request, user, 200)
 
 
@@ -75,8 +86,12 @@ async def setup_state(request: web.Request) -> web.Response:
 
 async def setup(request: web.Request) -> web.Response:
     body = await read_json(request, Setup)
-    request.app[LOGIN_LIMIT].take(f"address {request[CLIENT].side}")
-    user = await request.app[SETUP].redeem(body.token, body.name, body.password)
+    try:
+        request.app[LOGIN_LIMIT].take(f"address {request[CLIENT].side}")
+        user = await request.app[SETUP].redeem(body.token, body.name, body.password)
+    except (RateLimited, SetupLinkInvalid) as error:
+        await request.app[LOGIN_FAILURES].failed(error.code)
+        raise
     return await _signed_in(request, user, 201)
 
 
@@ -93,5 +108,6 @@ async def open_session(request: web.Request, response: web.Response, user: User)
     if previous is not None:
         await sessions.revoke(previous)
     browser = browser_of(request.headers.get(hdrs.USER_AGENT))
-    token = await sessions.create(user.id, request.remote or "", browser)
+    with acting(Actor.of(Identity(user, "session"), request.remote or None)):
+        token = await sessions.create(user.id, request.remote or "", browser)
     set_session(request, response, token, sessions.max_seconds)

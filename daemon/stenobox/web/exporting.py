@@ -13,7 +13,7 @@ from stenobox.exports.bundle import gather
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.disposition import attachment
 from stenobox.web.export_shapes import ExportOrder, JobProblem, JobsDeleted, JobsToDelete
-from stenobox.web.keys import JOBS, TRANSCRIPTS, TRASH, identity_of
+from stenobox.web.keys import JOBS, READS, TRANSCRIPTS, TRASH, identity_of
 
 PROBLEMS_HEADER = "Stenobox-Problems"
 
@@ -35,6 +35,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     check(order.formats, order.options)
     identity = identity_of(request)
     bundle = await gather(request.app[JOBS], order.jobs, identity)
+    owners = {f"job:{job.id}": job.owner_id for job in bundle.jobs}
+    await request.app[READS].note_all(identity, "transcript", owners, download=True)
     response = web.StreamResponse(
         headers={
             hdrs.CONTENT_TYPE: "application/zip",

@@ -11,7 +11,7 @@ from stenobox.library import tags
 from stenobox.types import JobState, Priority
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
-from stenobox.web.keys import JOBS, TRASH, identity_of
+from stenobox.web.keys import JOBS, READS, TRASH, identity_of
 from stenobox.web.query import flag, limit_of
 from stenobox.web.schemas import PriorityChange
 from stenobox.worker.checkpoint import lines
@@ -38,7 +38,11 @@ async def get_job(request: web.Request) -> web.Response:
 
 async def heard(request: web.Request) -> web.Response:
     """The lines so far of a job that runs, for whoever comes in the middle; empty once it is over."""
-    saved = await request.app[JOBS].checkpoint(request.match_info["id"], identity_of(request))
+    identity, jobs = identity_of(request), request.app[JOBS]
+    job = await jobs.get(request.match_info["id"], identity)
+    saved = await jobs.checkpoint(job.id, identity)
+    if saved is not None:
+        await request.app[READS].note(identity, "transcript", f"job:{job.id}", job.owner_id, download=False)
     return json_response({"segments": await asyncio.to_thread(lines, saved)})
 
 

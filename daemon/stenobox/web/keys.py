@@ -17,6 +17,7 @@ from stenobox.access import (
     Users,
 )
 from stenobox.access.oidc import OidcLogin
+from stenobox.audit import LoginFailures, Reads, Trail
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
@@ -29,6 +30,7 @@ from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
 from stenobox.networks import Client, Network
+from stenobox.notices import MailNotices, Webhooks
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
 from stenobox.tls import ServedCertificate
@@ -45,6 +47,11 @@ OIDC = web.AppKey("oidc", OidcLogin)
 SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)
+LOGIN_FAILURES = web.AppKey("login_failures", LoginFailures)
+TRAIL = web.AppKey("trail", Trail)
+READS = web.AppKey("reads", Reads)
+WEBHOOKS = web.AppKey("webhooks", Webhooks)
+MAIL_NOTICES = web.AppKey("mail_notices", MailNotices)
 LOGIN_LIMIT = web.AppKey("login_limit", AttemptLimiter)
 RECORDINGS = web.AppKey("recordings", Recordings)
 JOBS = web.AppKey("jobs", Jobs)

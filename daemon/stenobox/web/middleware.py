@@ -10,6 +10,7 @@ import time
 
 from aiohttp import web
 
+from stenobox.audit import Actor, acting
 from stenobox.errors import InternalError, NotSignedIn, SetupRequired, StenoboxError
 from stenobox.log import bound, get_logger
 from stenobox.types import Identity
@@ -110,7 +111,8 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[IDENTITY] = identity
     if rule is not None and not rule.invites_body:
         invite_body(request)
-    return await handler(request)
+    with acting(Actor.of(identity, request.remote or None)):
+        return await handler(request)
 
 
 async def _caller(request: web.Request, who: Who) -> Identity | None:

@@ -15,7 +15,7 @@ from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.disposition import attachment
 from stenobox.web.headers import SANDBOX
-from stenobox.web.keys import LIBRARY, RECORDINGS, TRASH, WAVEFORMS, identity_of
+from stenobox.web.keys import LIBRARY, READS, RECORDINGS, TRASH, WAVEFORMS, identity_of
 from stenobox.web.preconditions import expected_number
 from stenobox.web.query import flag, limit_of, number_of
 from stenobox.web.ranged import send_file
@@ -88,16 +88,20 @@ async def restore(request: web.Request) -> web.Response:
 async def audio(request: web.Request) -> web.StreamResponse:
     """The bytes as they were sent, whole or in part. `download=1`: as an attachment."""
     recordings = request.app[RECORDINGS]
-    found = await recordings.get_for(request.match_info["id"], identity_of(request))
+    identity, download = identity_of(request), flag(request, "download")
+    found = await recordings.get_for(request.match_info["id"], identity)
     if found.audio_removed_at is not None:
         raise AudioRemoved
+    await request.app[READS].note(
+        identity, "audio", f"recording:{found.id}", found.owner_id, download=download
+    )
     path = recordings.path(found)
     headers = {
         hdrs.CONTENT_TYPE: media_type(await asyncio.to_thread(_head, path)),
         hdrs.CACHE_CONTROL: "private, no-cache",
         "Content-Security-Policy": SANDBOX,
     }
-    if flag(request, "download"):
+    if download:
         extension = found.filename.rpartition(".")[2] if "." in found.filename else "bin"
         headers[hdrs.CONTENT_DISPOSITION] = attachment(found.filename, extension)
     return await send_file(request, path, found.sha256, headers)

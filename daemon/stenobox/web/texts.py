@@ -14,7 +14,7 @@ from stenobox.types import Transcript
 from stenobox.web import texts_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.expect import invite_body
-from stenobox.web.keys import VERSIONS, identity_of
+from stenobox.web.keys import JOBS, READS, VERSIONS, identity_of
 from stenobox.web.preconditions import expected_number, tag_of
 
 MAX_BODY: Final = 2 * MAX_CHARACTERS + 100 * MAX_LINES
@@ -41,9 +41,10 @@ async def versions(request: web.Request) -> web.Response:
 
 
 async def version(request: web.Request) -> web.Response:
-    found, transcript = await request.app[VERSIONS].get(
-        request.match_info["id"], _number(request.match_info["n"]), identity_of(request)
-    )
+    job_id, identity = request.match_info["id"], identity_of(request)
+    job = await request.app[JOBS].get(job_id, identity)
+    await request.app[READS].note(identity, "transcript", f"job:{job_id}", job.owner_id, download=False)
+    found, transcript = await request.app[VERSIONS].get(job_id, _number(request.match_info["n"]), identity)
     return json_response(await asyncio.to_thread(shapes.version_text, found, transcript))
 
 

@@ -11,7 +11,7 @@ from stenobox.exports.names import safe_stem, title_of
 from stenobox.web.disposition import attachment
 from stenobox.web.exporting import options_of
 from stenobox.web.headers import SANDBOX
-from stenobox.web.keys import JOBS, TRANSCRIPTS, identity_of
+from stenobox.web.keys import JOBS, READS, TRANSCRIPTS, identity_of
 from stenobox.web.preconditions import tag_of
 
 
@@ -24,6 +24,8 @@ async def transcript(request: web.Request) -> web.Response:
     job_id = request.match_info["id"]
     found = await request.app[TRANSCRIPTS].get(job_id, identity)
     job = await request.app[JOBS].get(job_id, identity)
+    download = request.query.get("download") == "1"
+    await request.app[READS].note(identity, "transcript", f"job:{job_id}", job.owner_id, download=download)
     # In a thread: ten hours of speech are some megabytes of text.
     body, _, extension = await asyncio.to_thread(render, found, kind, options, title=title_of(job))
     headers: dict[str, str] = {
@@ -33,6 +35,6 @@ async def transcript(request: web.Request) -> web.Response:
     if kind == "html":
         # It may be looked at in place: with its own style, and as a page that can do nothing.
         headers["Content-Security-Policy"] = f"{SANDBOX}; style-src 'unsafe-inline'"
-    if request.query.get("download") == "1":
+    if download:
         headers[hdrs.CONTENT_DISPOSITION] = attachment(f"{safe_stem(title_of(job))}.{extension}", extension)
     return web.Response(body=body, headers=headers)

@@ -6,6 +6,7 @@ import { ROLES } from "../messages.js";
 import { glossarySection } from "./glossary.js";
 import { secondFactorPanel } from "./second_factor.js";
 import { signInsPanel } from "./sign_ins.js";
+import { noticesPanels } from "./notices.js";
 import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
@@ -48,6 +49,7 @@ export function accountView(app) {
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
       factor.node,
       places.node,
+      noticesPanels(app),
     ),
   };
 }

@@ -7,11 +7,13 @@ from typing import Final
 from stenobox.web.described import Operation
 from stenobox.web.operations import (
     access,
+    audit,
     exports,
     jobs,
     library,
     machine,
     network,
+    notices,
     openai,
     people,
     sending,
@@ -23,6 +25,20 @@ __all__ = ["OPERATIONS"]
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     key: operation
-    for area in (machine, access, people, sending, tus, jobs, library, openai, texts, exports, network)
+    for area in (
+        machine,
+        access,
+        people,
+        sending,
+        tus,
+        jobs,
+        library,
+        openai,
+        texts,
+        exports,
+        network,
+        audit,
+        notices,
+    )
     for key, operation in area.OPERATIONS.items()
 }

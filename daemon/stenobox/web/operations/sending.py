@@ -35,7 +35,7 @@ _FORM: Final = {
             "description": "A JSON object: `prompt`, text that could have come before; `hotwords`, words to "
             "expect; `words`, true for the times of words; `temperature`, 0 to 1; `track`, which track; "
             "`mode`, `batched` cuts at pauses and is faster; `vad`, what is a pause: `threshold`, "
-            "`min_silence_ms`, `padding_ms`",
+            "`min_silence_ms`, `padding_ms`; `webhook`, id of one that is told when the job is over",
             "type": "string",
             "contentMediaType": "application/json",
         },
