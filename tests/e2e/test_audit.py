@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.daemon import PASSWORD, Daemon, command
+from stenobox.db.migrations import AUDIT_TRIGGERS
 
 
 @pytest.fixture
@@ -59,9 +60,7 @@ def test_the_journal_alone_shows_that_rows_are_gone(box: Daemon, tmp_path: Path)
         connection.execute("DROP TRIGGER audit_is_not_deleted")
         connection.execute("DELETE FROM audit WHERE seq > 1")
         connection.execute("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'audit'")
-        from stenobox.db.steps.m0009_audit import TRIGGERS
-
-        connection.execute(TRIGGERS[2])
+        connection.execute(AUDIT_TRIGGERS[2])
     connection.close()
     (box.data / "audit.head").unlink()
     assert verified(box)[0] == 0

@@ -14,7 +14,7 @@ from harness.daemon import command
 from stenobox.audit import GENESIS, Action, Filter, Head, Row, Trail, record
 from stenobox.audit.verifying import Verdict, opened, rows_in, verify
 from stenobox.db import Database
-from stenobox.db.steps.m0009_audit import TRIGGERS
+from stenobox.db.migrations import AUDIT_TRIGGERS
 from storing import opened_store
 
 ROWS = 20
@@ -42,7 +42,7 @@ def tamper(file: Path, *statements: str, guards: bool = False) -> None:
             connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             connection.execute(statement)
-        for trigger in () if guards else TRIGGERS:
+        for trigger in () if guards else AUDIT_TRIGGERS:
             connection.execute(trigger)
     connection.close()
 

@@ -108,7 +108,12 @@ async def test_the_hash_is_what_the_reference_says(store: Store, trail: Trail) -
 @pytest.fixture
 async def accounts(store: Store) -> AsyncIterator[Accounts]:
     users = Users(store.db, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)))
-    yield Accounts(users, Keys(store.db), Sessions(store.db, idle_seconds=1000, max_seconds=5000), SecondFactors(store.db))
+    yield Accounts(
+        users,
+        Keys(store.db),
+        Sessions(store.db, idle_seconds=1000, max_seconds=5000),
+        SecondFactors(store.db),
+    )
 
 
 async def test_accounts_and_keys_are_recorded_from_their_making_to_their_end(

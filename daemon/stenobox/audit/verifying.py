@@ -18,7 +18,7 @@ from pathlib import Path
 from stenobox.audit.actions import Action
 from stenobox.audit.chain import COLUMNS, GENESIS, Row, row_of
 from stenobox.audit.reading import Filter, Head
-from stenobox.db.steps.m0009_audit import TRIGGERS
+from stenobox.db.migrations import AUDIT_TRIGGERS
 from stenobox.errors import DataError
 
 BUSY_SECONDS = 5.0
@@ -180,7 +180,7 @@ def _guards(connection: sqlite3.Connection) -> str | None:
     """The triggers that refuse changes are there, as they were made."""
     rows = connection.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'")
     there = {" ".join(str(row["sql"]).split()) for row in rows}
-    if there >= {" ".join(statement.split()) for statement in TRIGGERS}:
+    if there >= {" ".join(statement.split()) for statement in AUDIT_TRIGGERS}:
         return None
     return "The rules of the database that keep rows of the trail from being changed were removed."
 

@@ -69,6 +69,10 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
+AUDIT_TRIGGERS = m0009_audit.TRIGGERS
+"""What keeps the audit trail from being changed, for whoever checks that it is still there."""
+
+
 async def refuse_foreign(reader: Reader, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
     """Raise DataError for a database of another program or of a newer Stenobox; only reads."""
     identity = await reader.fetch_one("PRAGMA application_id")

@@ -91,6 +91,7 @@ class Trash:
                     try:
                         job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
                         await self._put(tx, job, self._clock())
+                        await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
                         gone.append(job_id)
                     except (NotFound, StateConflict) as error:
                         # Refused before anything was written.
