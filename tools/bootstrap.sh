@@ -35,6 +35,8 @@ case $purpose in
         want_command systemd-analyze systemd
         want_command git git
         want_command curl curl
+        # In front of the box, as a reverse proxy with HTTPS.
+        want_command nginx nginx-light
         want_command mkfs.ext4 e2fsprogs
         want_command mount mount
         # A real SMB server and client for the hot folder, and Node for tus-js-client.

@@ -21,6 +21,7 @@ from stenobox.access import (
     AttemptLimiter,
     Keys,
     Passwords,
+    RequestLimits,
     SecondFactors,
     Sessions,
     SetupLink,
@@ -44,6 +45,7 @@ from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Retention, Trash, Waveforms
 from stenobox.log import get_logger
 from stenobox.models import ModelStore
+from stenobox.monitor.certificate import CertificateCollector
 from stenobox.monitor.collectors import DiskCollector, InboxCollector, QueueCollector, WorkerCollector
 from stenobox.monitor.gpu import GpuCollector
 from stenobox.monitor.health import Health
@@ -51,14 +53,19 @@ from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.watchdog import Watchdog
+from stenobox.networks import networks_of
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
 from stenobox.search.upkeep import Upkeep
+from stenobox.tls import ServedCertificate, places_of
 from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
 from stenobox.web.bodies import MAX_JSON_BYTES
+from stenobox.web.client import see_client
+from stenobox.web.connection import watch
 from stenobox.web.headers import add_security_headers
+from stenobox.web.hsts import add_hsts
 from stenobox.web.middleware import add_request_id, gate, mark_started, observe, render_problems
 from stenobox.web.openapi import document
 from stenobox.web.operations import OPERATIONS
@@ -81,21 +88,28 @@ LOOP_LAG = web.AppKey("loop_lag", LoopLag)
 log = get_logger(__name__)
 
 
-def build(settings: Settings) -> web.Application:
+def build(settings: Settings, certificate: ServedCertificate | None = None) -> web.Application:
     """The application, not started: `AppRunner.setup` opens the data folder and starts the parts.
 
-    Starting raises DataError (with DataInUse), SettingsError, DiskFull.
+    Without `certificate` it begins with none, and takes what it finds. Raises SettingsError. Starting raises
+    DataError (with DataInUse), SettingsError, DiskFull.
     """
-    app = web.Application(middlewares=[observe, render_problems, gate], client_max_size=MAX_JSON_BYTES)
+    app = web.Application(
+        middlewares=[see_client, watch, observe, render_problems, gate], client_max_size=MAX_JSON_BYTES
+    )
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(add_request_id)
+    app.on_response_prepare.append(add_hsts)
     app.on_response_prepare.append(mark_started)
     app.on_response_prepare.append(tus.mark)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.extend([_data, _forks, _parts, _background])
     app[keys.SETTINGS] = settings
     app[keys.OPENAPI] = document(ROUTES, OPERATIONS)
+    app[keys.PROXIES] = networks_of(settings.listen.trusted_proxies, "listen.trusted_proxies")
+    app[keys.LIMITS] = RequestLimits(settings.limits)
     app[LAYOUT] = Layout(settings.data)
+    app[keys.TLS] = certificate or ServedCertificate(places_of(settings.tls, app[LAYOUT]))
     app[WATCHDOG] = Watchdog(os.environ, lambda: app[WORKER].status.alive)
     add_routes(app)
     return app
@@ -239,6 +253,7 @@ def _attach_collectors(app: web.Application, layout: Layout) -> None:
         DiskCollector(metrics.registry, layout.root),
         HostCollector(metrics.registry),
         GpuCollector(metrics.registry),
+        CertificateCollector(metrics.registry, app[keys.TLS]),
     )
     app[LOOP_LAG] = LoopLag(metrics.registry)
 
@@ -255,6 +270,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
                 app[EXPIRY],
                 app[HOT_FOLDERS],
                 app[HOUSEKEEPING],
+                app[keys.TLS],
                 app[INDEX_UPKEEP],
             )
         ]

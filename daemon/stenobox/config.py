@@ -24,6 +24,7 @@ from msgspec import Meta
 
 from stenobox.errors import SettingsError
 from stenobox.inboxes import InboxSettings, inboxes_of
+from stenobox.networks import networks_of
 
 DEFAULT_CONFIG = Path("/etc/stenobox/stenobox.toml")
 DEFAULT_DATA = Path("/var/lib/stenobox")
@@ -40,6 +41,9 @@ HOUR = 3_600
 DAY = 24 * HOUR
 MAX_DAYS = 36_500
 
+RENAMED = {"listen.plain_http": "listen.insecure_http"}
+"""Keys of earlier versions, and what they are called now."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListenSettings:
@@ -49,9 +53,65 @@ class ListenSettings:
         tuple[str, ...],
         Meta(description="Host names under which it answers while it listens on loopback, beside localhost"),
     ] = ()
-    plain_http: Annotated[
+    insecure_http: Annotated[
         bool, Meta(description="Serve without encryption on an address that other machines can reach")
     ] = False
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses and networks of reverse proxies whose word on the client is taken"),
+    ] = ()
+    proxy_header: Annotated[
+        Literal["x-forwarded-for", "forwarded"],
+        Meta(description="Where those proxies say it: X-Forwarded-For, -Proto and -Host, or Forwarded"),
+    ] = "x-forwarded-for"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    certificate: Annotated[
+        Path | None,
+        Meta(description="PEM file with certificate and chain, when it is not in the data folder"),
+    ] = None
+    key: Annotated[Path | None, Meta(description="PEM file with the private key of tls.certificate")] = None
+    hsts_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=63_072_000,
+            description="For how long browsers insist on HTTPS for this host, all its ports; 0 is not at all",
+        ),
+    ] = 182 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSettings:
+    requests_per_second: Annotated[
+        float,
+        Meta(ge=0, le=1e6, description="Requests that an account or an address may make; 0 is no limit"),
+    ] = 100.0
+    requests_at_once: Annotated[
+        int, Meta(ge=1, le=10**6, description="How many may come at once before that counts")
+    ] = 1_000
+    uploads_per_second: Annotated[
+        float,
+        Meta(ge=0, le=1e6, description="Uploads that an account or an address may begin; 0 is no limit"),
+    ] = 10.0
+    uploads_at_once: Annotated[
+        int, Meta(ge=1, le=10**6, description="How many may begin at once before that counts")
+    ] = 1_000
+    connections: Annotated[
+        int, Meta(ge=0, le=10**6, description="Open connections of one address; 0 is no limit")
+    ] = 256
+    header_seconds: Annotated[
+        float, Meta(gt=0, le=HOUR, description="Seconds for the handshake, and for the head of a request")
+    ] = 20.0
+    idle_seconds: Annotated[
+        float, Meta(gt=0, le=HOUR, description="Seconds until a connection without a request is closed")
+    ] = 75.0
+    stall_seconds: Annotated[
+        float,
+        Meta(gt=0, le=HOUR, description="Seconds until one is cut that hardly sends, or takes nothing"),
+    ] = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +226,8 @@ class Settings:
         Path | None, Meta(description="Folder of the page, when it is not the one that ships")
     ] = None
     listen: ListenSettings = field(default_factory=ListenSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     uploads: UploadsSettings = field(default_factory=UploadsSettings)
     library: LibrarySettings = field(default_factory=LibrarySettings)
@@ -239,6 +301,7 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
         values[key.path] = _convert(key, _from_text(key, env[variable]), "environment", variable)
     if data is not None:
         values["data"] = data
+    networks_of(values.get("listen.trusted_proxies", ()), "listen.trusted_proxies")
     return replace(_build(keys, values), inboxes=inboxes)
 
 
@@ -279,6 +342,10 @@ def _flatten(table: dict[str, Any], source: str, keys: Mapping[str, Key]) -> Ite
 
 
 def _unknown(source: str, name: str, known: list[str]) -> SettingsError:
+    for old, new in RENAMED.items():
+        if name == old or name == PREFIX + old.replace(".", "_").upper():
+            shown = new if name == old else PREFIX + new.replace(".", "_").upper()
+            return SettingsError(source=source, problem=f"{name!r} is now called {shown!r}.")
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
     return SettingsError(source=source, problem=f"unknown key {name!r}. Did you mean {nearest[0]!r}?")
 

@@ -108,10 +108,13 @@ def publish(temp: Path, final: Path) -> None:
             fsync_dir(temp.parent)
 
 
-def write_durable(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
+def write_durable(
+    path: Path, data: bytes, mode: int = PRIVATE_FILE, owner: tuple[int, int] | None = None
+) -> None:
     """Replace the content of `path` so that a crash leaves either the old content or all of the new.
 
-    Raises DiskFull (nothing changed, no leftover) or OSError.
+    `owner` (uid and gid) is whom root gives the file to. Raises DiskFull (nothing changed, no leftover) or
+    OSError.
     """
     temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -119,6 +122,8 @@ def write_durable(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
             descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
             written = temp.stat().st_size
             if written != len(data):
                 raise OSError(errno.EIO, f"{written} of {len(data)} bytes were written")

@@ -54,7 +54,7 @@ class InboxSettings:
         Literal["interactive", "normal", "batch"], Meta(description="Which jobs it goes before")
     ] = "normal"
     results: Annotated[
-        tuple[Literal["txt", "srt", "vtt", "json"], ...],
+        tuple[Literal["txt", "srt", "vtt", "json", "tsv", "lrc", "docx", "md", "html"], ...],
         Meta(min_length=1, description="Formats that are written beside the recording"),
     ] = ("txt",)
     original: Annotated[

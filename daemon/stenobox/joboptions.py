@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from stenobox.errors import InvalidRequest, UnknownLanguage
+from stenobox.jsontext import MAX_DEPTH, is_too_deep
 from stenobox.models import ModelInfo, ModelStore
 from stenobox.types import JobOptions, Priority, SpeechDetection
 from whisper_onnx.dims import LANGUAGE_CODES, LANGUAGES
@@ -102,6 +103,8 @@ def language_of(model: ModelInfo, wanted: str | None) -> str | None:
 
 
 def _further(text: str) -> FurtherOptions:
+    if is_too_deep(text.encode()):
+        raise InvalidRequest(problem=f"The field 'options' is nested more than {MAX_DEPTH} levels deep.")
     try:
         further = msgspec.json.decode(text, type=FurtherOptions)
     except msgspec.DecodeError as error:

@@ -20,6 +20,7 @@ class Layout:
     stenobox.db        rows (with -wal and -shm beside it)
     stenobox.lock      held by the one process that owns the data
     control.sock       the running daemon, for commands on the box itself
+    tls.pem            private key and certificates for HTTPS, in one file
     incoming/          uploads that are still being received; emptied at start
     partials/          uploads that come in pieces, until they are complete or expire
     media/ab/abcd...   accepted recordings, named by the SHA-256 of their bytes
@@ -45,6 +46,10 @@ class Layout:
     @property
     def control_socket(self) -> Path:
         return self.root / "control.sock"
+
+    @property
+    def tls_file(self) -> Path:
+        return self.root / "tls.pem"
 
     @property
     def incoming(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -13,6 +14,7 @@ import pytest
 from harness.daemon import ADMIN
 from harness.inbox import HotBox
 from harness.talk import HELD_OUT, Talk, talk
+from stenobox.exports import FORMATS
 from storing import wave_bytes
 
 
@@ -27,7 +29,7 @@ def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator
     with HotBox(
         folder,
         model=demo_bundle,
-        results='["txt", "srt", "vtt", "json"]',
+        results=json.dumps(list(FORMATS)),
         settle_seconds="0.3",
         language='"en"',
         owners='["ben"]',
@@ -49,11 +51,11 @@ def cleared(box: HotBox) -> Iterator[None]:
 def test_results_come_beside_the_recording_which_goes_into_done(box: HotBox, spoken: Talk) -> None:
     (box.inbox / "clients" / "smith").mkdir(parents=True)
     (box.inbox / "clients" / "smith" / "monday talk.wav").write_bytes(spoken.wav)
-    results = {f"clients/smith/monday talk.{form}" for form in ("txt", "srt", "vtt", "json")}
+    results = {f"clients/smith/monday talk.{form}" for form in FORMATS}
     box.wait_for_files(*results, "done/clients/smith/monday talk.wav")
     assert box.files() == results | {"done/clients/smith/monday talk.wav"}
     (job, *_) = box.jobs()
-    for form in ("txt", "srt", "vtt", "json"):
+    for form in FORMATS:
         there = (box.inbox / "clients" / "smith" / f"monday talk.{form}").read_bytes()
         assert there == box.get(f"/api/jobs/{job['id']}/transcript?format={form}").body
     assert (box.inbox / "done" / "clients" / "smith" / "monday talk.wav").read_bytes() == spoken.wav

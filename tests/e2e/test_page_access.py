@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from harness.browser import Watch, sign_in
+from harness.browser import Talk, Watch, sign_in
 from harness.daemon import ADMIN, PASSWORD, Daemon
 
 
@@ -145,3 +145,48 @@ def _fill_set_up(page: Page, name: str, password: str, again: str) -> None:
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Password once more").fill(again)
     page.get_by_role("button", name="Create the account").click()
+
+
+def test_a_page_that_came_without_encryption_over_the_network_says_so_on_every_view(
+    page: Page, watch: Watch, demo_bundle: Path, tmp_path: Path
+) -> None:
+    """ASVS 9.1.1. The browser is made to look like one on another machine, through a proxy without HTTPS."""
+    settings = {"listen.trusted_proxies": "127.0.0.1"}
+    warning = page.get_by_role("complementary", name="Warning")
+    with Daemon(tmp_path / "data", model=demo_bundle, settings=settings) as fresh:
+        fresh.set_up()
+        watch.expect_status(401)
+        page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.1"})
+        sign_in(page, fresh.url)
+        expect(warning).to_contain_text("This connection is not encrypted.")
+        page.get_by_role("link", name="Your account").click()
+        expect(page.get_by_role("heading", name="Your account", level=1)).to_be_visible()
+        expect(warning).to_be_visible()
+        page.set_extra_http_headers({"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"})
+        page.reload()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        expect(warning).to_have_count(0)
+
+
+def test_the_page_works_over_https_with_a_cookie_that_is_bound_to_the_host(
+    browser: Browser, demo_bundle: Path, tmp_path: Path, talk: Talk
+) -> None:
+    """ASVS 3.4.1, 3.4.4, 9.1.1. The browser is told to go on, as people are who compared the fingerprint."""
+    with Daemon(tmp_path / "data", model=demo_bundle, tls=True) as fresh:
+        fresh.set_up()
+        context = browser.new_context(locale="en-GB", ignore_https_errors=True)
+        page = context.new_page()
+        watch = Watch(page)
+        watch.expect_status(401)
+        # Led on from where people type the address without a scheme.
+        sign_in(page, fresh.url.replace("https://", "http://"))
+        assert page.url.startswith("https://")
+        expect(page.get_by_role("complementary", name="Warning")).to_have_count(0)
+        (cookie,) = context.cookies()
+        assert cookie.get("name") == "__Host-stenobox_session"
+        assert cookie.get("secure") and cookie.get("httpOnly")
+        job = fresh.upload(talk.content, "over https.wav")
+        assert job.status == 201
+        expect(page.get_by_role("link", name="over https.wav")).to_be_visible()  # by the event stream
+        assert watch.errors == []
+        context.close()

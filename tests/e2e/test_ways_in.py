@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,22 @@ def test_the_document_that_the_readme_fetches_names_every_way_in(
     shell(tmp_path, box, share, block)
     paths = json.loads((tmp_path / "stenobox-openapi.json").read_text())["paths"]
     assert {"/api/jobs", "/api/tus", "/api/tus/{id}", "/api/uploads/init"} <= paths.keys()
+
+
+def test_the_exports_that_the_readme_shows_are_what_their_names_say(
+    tmp_path: Path, box: HotBox, share: Smbd, spoken: Talk
+) -> None:
+    job = str(box.upload(spoken.wav, "interview.wav").json["id"])
+    box.wait_for(job, "done")
+    (block,) = blocks("Exports")
+    shell(tmp_path, box, share, f"JOB={job}\n{block}")
+    assert " --> " in (tmp_path / "talk.srt").read_text()
+    assert sorted(zipfile.ZipFile(tmp_path / "transcripts.zip").namelist()) == [
+        "interview.docx",
+        "interview.txt",
+    ]
+    box.request("DELETE", f"/api/jobs/{job}")
+    box.request("DELETE", f"/api/jobs/{job}?permanent=1")
 
 
 def test_every_way_in_that_the_readme_shows_gives_the_same_words(

@@ -1,4 +1,6 @@
-"""The real application in this process: real SQLite, real worker, real model, on a free loopback port.
+"""The real application in this process: real SQLite, real worker, real model, on a free loopback port, behind
+the sockets that the daemon itself listens on; over HTTPS with a certificate that the client verifies, when
+asked.
 
 Blocking calls of ours on the event loop raise while it runs (blockbuster), so a handler that blocks fails
 its test.
@@ -6,22 +8,29 @@ its test.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import io
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientResponse, CookieJar, FormData, web
+from aiohttp import ClientResponse, CookieJar, FormData, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
+from yarl import URL
 
 from harness.daemon import ADMIN, PASSWORD
 from stenobox.app import build
 from stenobox.config import ModelsSettings, Settings, UploadsSettings
+from stenobox.paths import Layout
+from stenobox.serving import start_listening
+from stenobox.tls import Pair, ServedCertificate, places_of, put, self_signed
 from stenobox.types import Role, Scope
-from stenobox.web.keys import ACCOUNTS, SETUP, USERS
+from stenobox.web.keys import ACCOUNTS, SETTINGS, SETUP, TLS, USERS
 
 
 def settings_for(data: Path, model: Path | None = None, **sections: Any) -> Settings:
@@ -34,6 +43,11 @@ def settings_for(data: Path, model: Path | None = None, **sections: Any) -> Sett
         uploads=UploadsSettings(reserve_bytes=0),
     )
     return dataclasses.replace(settings, **sections)
+
+
+def _trusting(pair: Pair) -> ssl.SSLContext:
+    """A client that takes this certificate and no other."""
+    return ssl.create_default_context(cadata=pair.certificates_pem().decode())
 
 
 class Person:
@@ -70,10 +84,30 @@ class Person:
 class Box:
     """The running application and ways to be somebody."""
 
-    def __init__(self, app: web.Application, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        client: TestClient[web.Request, web.Application],
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.app = app
+        self.trust = trust
         self.client = client
         self.nobody = Person(client, {})
+
+    @contextlib.asynccontextmanager
+    async def connected(
+        self, *, sock: socket.socket | None = None
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A bare connection, encrypted and verified when the box speaks HTTPS."""
+        where: dict[str, Any] = {"sock": sock} if sock else {"host": "127.0.0.1", "port": self.client.port}
+        if self.trust is not None:
+            where |= {"ssl": self.trust, "server_hostname": "localhost"}
+        reader, writer = await asyncio.open_connection(**where)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
     async def set_up(self) -> Person:
         """Make the first administrator through the link's token."""
@@ -104,15 +138,40 @@ class Box:
         return Person(self.client, {"Cookie": cookies})
 
 
+class BoxServer(TestServer):
+    """Listens as `stenobox.serving` does, and not with the framework's sites."""
+
+    async def start_server(self, *_args: Any, **_options: Any) -> None:
+        if self.runner is not None:
+            return
+        settings = dataclasses.replace(self.app[SETTINGS].listen, port=0)
+        self.runner = await self._make_runner()
+        await self.runner.setup()
+        self._listener = await start_listening(self.runner, self.app, settings)
+        self.port = self._listener.port
+        self.scheme = "http" if self.app[TLS].pair is None else "https"
+        self._root = URL(f"{self.scheme}://{self.host}:{self.port}")
+
+    async def close(self) -> None:
+        if self.started and not self.closed:
+            await self._listener.stop()
+        await super().close()
+
+
 @contextlib.asynccontextmanager
-async def running_box(settings: Settings) -> AsyncIterator[Box]:
+async def running_box(settings: Settings, *, https: bool = False) -> AsyncIterator[Box]:
     """Start the application, and stop it afterwards."""
+    layout = Layout(settings.data)
+    if https:
+        await asyncio.to_thread(put, layout, self_signed(("localhost", "127.0.0.1")))
+    certificate = await asyncio.to_thread(ServedCertificate.load, places_of(settings.tls, layout))
+    trust = None if certificate.pair is None else _trusting(certificate.pair)
     with blockbuster_ctx("stenobox"):
-        app = build(settings)
+        app = build(settings, certificate)
         # DummyCookieJar would do too, but hides Set-Cookie from answers; nothing is ever sent from this jar.
-        client = TestClient(TestServer(app), cookie_jar=CookieJar())
+        client = TestClient(BoxServer(app), cookie_jar=CookieJar(), connector=TCPConnector(ssl=trust or True))
         await client.start_server()
         try:
-            yield Box(app, client)
+            yield Box(app, client, trust)
         finally:
             await client.close()

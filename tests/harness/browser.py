@@ -81,7 +81,7 @@ class Watch:
             self._errors.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        if not request.url.startswith(("http://127.0.0.1:", "https://127.0.0.1:", "data:", "blob:")):
             self._strangers.append(f"asked a stranger: {request.url}")
 
 

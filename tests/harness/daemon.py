@@ -5,6 +5,7 @@
         job = box.upload(wav)
         box.wait_for(job["id"], "done")
 
+With `tls=True` it speaks HTTPS with a certificate of its own, which `request` verifies (`trust` for others).
 `kill()` is SIGKILL, `stop()` is SIGTERM and returns the exit code; `start()` begins again on the same data.
 """
 
@@ -16,6 +17,7 @@ import os
 import queue
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -99,8 +101,11 @@ class Daemon:
         model: Path | None = None,
         settings: Mapping[str, object] | None = None,
         wrapper: tuple[str, ...] = (),
+        tls: bool = False,
     ) -> None:
         self.data = data
+        self.trust: ssl.SSLContext | None = None
+        self._tls = tls
         self.url = ""
         self.setup_url: str | None = None
         self.key: str | None = None
@@ -133,17 +138,26 @@ class Daemon:
 
     def start(self) -> None:
         """Start it and wait until it says where it answers."""
+        if self._tls and self.trust is None:
+            self.make_certificate()
         self.launch()
         while not self.url:
             line = self._lines.get(timeout=PATIENCE_S)
             assert line is not None, "the daemon ended at its start:\n" + "".join(self.log[-40:])
-            if match := re.search(r"answers at (http://\S+?)/?$", line):
+            if match := re.search(r"answers at (https?://\S+?)/?$", line):
                 self.url = match[1]
         # Written together with the first line, if at all.
         with contextlib.suppress(queue.Empty):
             line = self._lines.get(timeout=1.0 if self.key is None else 0.0)
-            if line and (match := re.search(r"(http://\S+/setup#token=\S+)", line)):
+            if line and (match := re.search(r"(https?://\S+/setup#token=\S+)", line)):
                 self.setup_url = match[1]
+
+    def make_certificate(self) -> None:
+        """A new self-signed one; from then on requests verify the box by it, and by no other."""
+        for arguments in (("self-signed",), ("status", "--pem")):
+            told = command("tls", *arguments, data=self.data, settings=self._settings)
+            assert told.returncode == 0, told.stderr
+        self.trust = ssl.create_default_context(cadata=told.stdout)
 
     def launch(self) -> None:
         """Start it without waiting for anything."""
@@ -238,7 +252,7 @@ class Daemon:
             body, sent["Content-Type"] = json.dumps(json_body).encode(), "application/json"
         request = urllib.request.Request(self.url + path, data=body, method=method, headers=sent)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S, context=self.trust) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -288,7 +302,7 @@ class Daemon:
         """Server-sent events from now on; close the generator to disconnect."""
         headers = {"Authorization": f"Bearer {self.key}"}
         request = urllib.request.Request(self.url + "/api/events", headers=headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S, context=self.trust) as answer:
             name = ""
             for raw in answer:
                 line = raw.decode().rstrip("\n")

@@ -12,8 +12,8 @@ from harness.application import Box, Person, running_box, settings_for
 
 @pytest.fixture
 async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
-    """The application on an empty data folder; nobody has an account yet."""
-    async with running_box(settings_for(tmp_path / "data", demo_bundle)) as box:
+    """The application on an empty data folder, over HTTPS; nobody has an account yet."""
+    async with running_box(settings_for(tmp_path / "data", demo_bundle), https=True) as box:
         yield box
 
 

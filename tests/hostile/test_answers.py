@@ -35,11 +35,9 @@ TRAVERSALS = (
 async def test_static_files_are_only_those_of_the_page(box: Box, anna: Person) -> None:
     for path in TRAVERSALS:
         # A raw request: a client library would tidy the path up first.
-        reader, writer = await asyncio.open_connection("127.0.0.1", box.client.port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = await asyncio.wait_for(reader.read(), 30)
-        writer.close()
-        await writer.wait_closed()
+        async with box.connected() as (reader, writer):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = await asyncio.wait_for(reader.read(), 30)
         assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), path
 
 

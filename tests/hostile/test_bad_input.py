@@ -230,30 +230,27 @@ async def test_a_body_that_is_no_form_is_refused(
 
 async def test_a_sender_that_vanishes_leaves_nothing(box: Box, anna: Person, tmp_path: Path) -> None:
     kind, body = multipart({}, [("talk.wav", wave_bytes(20.0))])
-    _reader, writer = await asyncio.open_connection("127.0.0.1", box.client.port)
     head = (
         f"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\nAuthorization: {anna.headers['Authorization']}\r\n\r\n"
     )
-    writer.write(head.encode() + body[: len(body) // 2])
-    await writer.drain()
-    await until_incoming_is(tmp_path / "data", empty=False)
-    writer.transport.abort()
+    async with box.connected() as (_reader, writer):
+        writer.write(head.encode() + body[: len(body) // 2])
+        await writer.drain()
+        await until_incoming_is(tmp_path / "data", empty=False)
     await asyncio.wait_for(until_incoming_is(tmp_path / "data", empty=True), 60)
     assert (await (await anna.get("/api/jobs")).json())["jobs"] == []
 
 
 async def test_a_body_is_invited_only_after_the_caller_is_known(box: Box, anna: Person) -> None:
     async def first_line(authorization: str, length: int = 1000) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", box.client.port)
-        writer.write(
-            b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\n"
-            + f"Content-Length: {length}\r\n{authorization}\r\n".encode()
-        )
-        line = await asyncio.wait_for(reader.readline(), 30)
-        writer.transport.abort()
-        return line
+        async with box.connected() as (reader, writer):
+            writer.write(
+                b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n"
+                + f"Content-Length: {length}\r\n{authorization}\r\n".encode()
+            )
+            return await asyncio.wait_for(reader.readline(), 30)
 
     known = f"Authorization: {anna.headers['Authorization']}\r\n"
     assert b" 401 " in await first_line("")

@@ -42,7 +42,7 @@ async def test_another_site_cannot_sign_a_browser_in_or_set_the_box_up(box: Box)
 
 async def test_the_page_itself_may_change_things(box: Box, anna: Person) -> None:
     browser = await box.by_session(ADMIN)
-    origin = f"http://127.0.0.1:{box.client.port}"
+    origin = f"https://127.0.0.1:{box.client.port}"
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": origin}, {}):
         answer = await browser.post("/api/keys", json={"name": "mine"}, headers=headers)
         assert answer.status == 201

@@ -34,7 +34,8 @@ def test_every_route_names_the_scope_that_a_key_needs_or_is_a_persons_own_affair
             assert route.scope is Scope.ADMIN, route
         if route.who is Who.WRITER:
             assert route.scope is Scope.UPLOAD, route
-        if route.who is Who.SIGNED_IN and route.method != "GET":
+        # The zip of transcripts is asked for by POST, since a long list fits no address; it only reads.
+        if route.who is Who.SIGNED_IN and route.method != "GET" and route.path != "/api/transcripts/export":
             assert route.scope is not Scope.READ, route
 
 

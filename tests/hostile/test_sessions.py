@@ -30,8 +30,8 @@ async def test_a_user_sees_where_they_are_signed_in(box: Box, anna: Person) -> N
     first = await box.by_session(ADMIN)
     body = {"name": ADMIN, "password": PASSWORD}
     answer = await box.nobody.post("/api/auth/login", json=body, headers={"User-Agent": FIREFOX})
-    cookie = answer.cookies["stenobox_session"].value
-    second = Person(box.client, {"Cookie": f"stenobox_session={cookie}"})
+    cookie = answer.cookies["__Host-stenobox_session"].value
+    second = Person(box.client, {"Cookie": f"__Host-stenobox_session={cookie}"})
     seen = await sessions_of(second)
     assert len(seen) == 3  # the set-up signed in too
     mine = next(session for session in seen if session["current"])

@@ -18,8 +18,8 @@ async def test_the_session_cookie_cannot_be_read_by_scripts_or_sent_by_other_sit
     answer = await box.nobody.post("/api/auth/login", json={"name": ADMIN, "password": PASSWORD})
     header = answer.headers["Set-Cookie"]
     name, *flags = [part.strip().lower() for part in header.split(";")]
-    assert name.startswith("stenobox_session=")
-    assert {"httponly", "samesite=lax", "path=/"} <= set(flags)
+    assert name.startswith("__host-stenobox_session=")
+    assert {"httponly", "secure", "samesite=lax", "path=/"} <= set(flags)
     assert not [flag for flag in flags if flag.startswith("domain")]
 
 
@@ -45,11 +45,11 @@ async def test_over_https_the_cookie_is_secure_and_bound_to_the_host() -> None:
 
 
 async def test_signing_in_always_makes_a_new_session(box: Box, anna: Person) -> None:
-    planted = {"Cookie": "stenobox_session=planted-by-mallory"}
+    planted = {"Cookie": "__Host-stenobox_session=planted-by-mallory"}
     answer = await box.nobody.post(
         "/api/auth/login", json={"name": ADMIN, "password": PASSWORD}, headers=planted
     )
-    assert answer.cookies["stenobox_session"].value != "planted-by-mallory"
+    assert answer.cookies["__Host-stenobox_session"].value != "planted-by-mallory"
     assert (await Person(box.client, planted).get("/api/auth/me")).status == 401
 
 
@@ -63,7 +63,7 @@ async def test_signing_out_ends_the_session_on_the_server(box: Box, anna: Person
     browser = await box.by_session(ADMIN)
     answer = await browser.post("/api/auth/logout")
     assert answer.status == 204
-    assert answer.cookies["stenobox_session"]["max-age"] == "0"
+    assert answer.cookies["__Host-stenobox_session"]["max-age"] == "0"
     assert (await browser.get("/api/auth/me")).status == 401
 
 

@@ -56,6 +56,8 @@ def test_a_network_address_is_refused_without_an_explicit_word(tmp_path: Path) -
     from stenobox.serving import refuse_bare_network
 
     with pytest.raises(SettingsError):
-        refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="0.0.0.0")))
-    refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="0.0.0.0", plain_http=True)))
-    refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="::1")))
+        refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="0.0.0.0")), encrypted=False)
+    refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="0.0.0.0")), encrypted=True)
+    insecure = ListenSettings(host="0.0.0.0", insecure_http=True)
+    refuse_bare_network(Settings(data=tmp_path, listen=insecure), encrypted=False)
+    refuse_bare_network(Settings(data=tmp_path, listen=ListenSettings(host="::1")), encrypted=False)

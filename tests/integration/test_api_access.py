@@ -9,7 +9,7 @@ from stenobox.web.keys import SETUP
 
 
 async def test_the_set_up_makes_an_administrator_who_is_signed_in(box: Box) -> None:
-    assert await (await box.nobody.get("/api/setup")).json() == {"needed": True}
+    assert await (await box.nobody.get("/api/setup")).json() == {"needed": True, "encrypted": True}
     body = {"token": box.app[SETUP].issue(), "name": ADMIN, "password": PASSWORD}
     answer = await box.nobody.post("/api/setup", json=body)
     assert answer.status == 201
@@ -17,7 +17,7 @@ async def test_the_set_up_makes_an_administrator_who_is_signed_in(box: Box) -> N
     cookie = answer.cookies["stenobox_session"].value
     me = await box.nobody.get("/api/auth/me", headers={"Cookie": f"stenobox_session={cookie}"})
     assert (await me.json())["name"] == ADMIN
-    assert await (await box.nobody.get("/api/setup")).json() == {"needed": False}
+    assert await (await box.nobody.get("/api/setup")).json() == {"needed": False, "encrypted": True}
 
 
 async def test_signing_in_and_out(box: Box, anna: Person) -> None:

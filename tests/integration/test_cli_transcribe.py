@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import docx
 import numpy as np
 import pytest
 
@@ -176,8 +177,18 @@ def test_transcripts_that_would_overwrite_each_other_are_refused(
     assert "would overwrite" in one_line_error(result)
 
 
+def test_a_word_document_goes_beside_its_recording_rather_than_to_the_terminal(
+    stenobox: Command, talk: Path
+) -> None:
+    result = stenobox("transcribe", talk, "--language", "en", "--format", "docx")
+    assert (result.returncode, result.stdout) == (0, "")
+    document = docx.Document(str(talk.with_suffix(".docx")))
+    assert document.paragraphs[0].text == talk.stem
+    assert len(document.paragraphs) > 2
+
+
 def test_an_unknown_option_or_format_is_a_wrong_call(stenobox: Command, talk: Path) -> None:
-    assert stenobox("transcribe", talk, "--format", "docx").returncode == 2
+    assert stenobox("transcribe", talk, "--format", "pdf").returncode == 2
     assert stenobox("transcribe").returncode == 2
 
 
@@ -273,6 +284,11 @@ def test_doctor_is_content_with_a_sound_machine(stenobox: Command) -> None:
         "data",
         "disk",
         "model",
+        "https",
+        "proxies",
+        "limits",
+        "metrics",
+        "sessions",
     ]
     assert {verdict for verdict, _ in words} <= {"OK", "WARN"}
     decoder = next(line for line in result.stdout.splitlines() if line.split()[1] == "decoder")

@@ -135,6 +135,7 @@ def test_json_holds_everything_with_provenance() -> None:
         "segments",
         "provenance",
         "created_at",
+        "version",
     }
 
 
@@ -148,7 +149,7 @@ def test_a_format_that_is_not_there_is_refused_naming_those_that_are() -> None:
 def test_every_format_names_its_media_type_and_extension(name: str) -> None:
     export = render(said((0, 1, "x")), name)
     assert export.extension == name
-    assert re.fullmatch(r"[a-z]+/[a-z-]+", export.media_type)
+    assert re.fullmatch(r"[a-z]+/[a-z.-]+", export.media_type)
 
 
 CUE = re.compile(r"(\d+):(\d\d):(\d\d)[.,](\d\d\d) --> (\d+):(\d\d):(\d\d)[.,](\d\d\d)")

@@ -118,12 +118,16 @@ async def test_a_hot_folder_does_not_wait_for_a_job_that_is_in_the_trash(store: 
     job, drops = await finished(store, ann), Drops(store.db, "office", store.clock)
     async with store.db.write() as tx:
         await drops.took(tx, ("a.wav",), Look(1, 2, 3), sha256="a" * 64, wishes="{}", job_id=job.id)
-    same = await drops.same(ann.user.id, "a" * 64, "{}")
-    assert same is not None and same.job_id == job.id
+
+    async def same(owner: int) -> object:
+        return await drops.same(owner, "a" * 64, "{}")
+
+    assert await same(job.owner_id) == (job.id, job.recording_id)
+    assert await same(job.owner_id + 1) is None
     await store.trash.put_job(job.id, ann)
-    assert await drops.same(ann.user.id, "a" * 64, "{}") is None
+    assert await same(job.owner_id) is None
     await store.trash.restore_job(job.id, ann)
-    assert await drops.same(ann.user.id, "a" * 64, "{}") == same
+    assert await same(job.owner_id) == (job.id, job.recording_id)
 
 
 async def test_nothing_is_erased_that_is_not_in_the_trash(store: Store, ann: Identity) -> None:

@@ -20,12 +20,13 @@ def unit() -> RawConfigParser:
 
 
 def tree(tmp_path: Path, *, program: str = "/opt/stenobox/bin/stenobox") -> Path:
-    """A root in which the unit's program exists, since verify looks for it."""
+    """A root in which the unit's programs exist, since verify looks for them."""
     root = tmp_path / "root"
-    binary = root / program.lstrip("/")
-    binary.parent.mkdir(parents=True)
-    binary.write_text("#!/bin/sh\n")
-    binary.chmod(0o755)
+    for name in (program, "/bin/kill"):
+        binary = root / name.lstrip("/")
+        binary.parent.mkdir(parents=True)
+        binary.write_text("#!/bin/sh\n")
+        binary.chmod(0o755)
     folder = root / "etc/systemd/system"
     folder.mkdir(parents=True)
     shutil.copy(UNITS / "stenobox.service", folder)

@@ -105,7 +105,7 @@ export class Api {
 
   // --- who is there -------------------------------------------------------------------------------------------------
 
-  /** @returns {Promise<{needed: boolean}>} */
+  /** @returns {Promise<{needed: boolean, encrypted: boolean}>} */
   setupNeeded() {
     return this.request("GET", "/api/setup");
   }

@@ -13,6 +13,7 @@ import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
 import { accountView } from "./views/account.js";
+import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
@@ -49,7 +50,8 @@ class Page {
 
   async start() {
     try {
-      const { needed } = await this.api.setupNeeded();
+      const { needed, encrypted } = await this.api.setupNeeded();
+      if (!encrypted) this.root.before(insecureBanner());
       if (needed) this.showSetup();
       else if (location.pathname === "/setup") this.leaveSetup(() => this.openOrSignIn());
       else await this.openOrSignIn();

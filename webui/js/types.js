@@ -15,6 +15,7 @@
  * @property {string} model
  * @property {string | null} language code; null means: detect it
  * @property {string} task
+ * @property {"mix" | "split"} channels
  * @property {number} attempt
  * @property {{code: string, detail: string} | null} error
  * @property {number | null} duration seconds

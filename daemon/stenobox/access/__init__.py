@@ -6,6 +6,7 @@ from stenobox.access.accounts import Accounts, Removal
 from stenobox.access.keys import DEFAULT_SCOPES, KeyInfo, Keys
 from stenobox.access.passwords import Passwords
 from stenobox.access.ratelimit import AttemptLimiter
+from stenobox.access.requestlimits import RequestLimits
 from stenobox.access.second_factors import SecondFactors
 from stenobox.access.sessions import SessionInfo, Sessions
 from stenobox.access.setup import SetupLink
@@ -19,6 +20,7 @@ __all__ = [
     "Keys",
     "Passwords",
     "Removal",
+    "RequestLimits",
     "SecondFactors",
     "SessionInfo",
     "Sessions",

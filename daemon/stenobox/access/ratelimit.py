@@ -1,4 +1,4 @@
-"""A limit on guessing passwords: one token bucket per name and one per address.
+"""Token buckets: a limit on guessing passwords, one bucket per name and one per address, and on requests.
 
 Both are needed: one address that tries many names, and many addresses that try one name. Every attempt
 takes from both; a right password gives back what it took, so that who mistypes is not kept out for long.
@@ -32,10 +32,12 @@ class AttemptLimiter:
         burst: int = 10,
         seconds_per_token: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
+        error: type[RateLimited] = RateLimited,
     ) -> None:
         self._burst = float(burst)
         self._interval = seconds_per_token
         self._clock = clock
+        self._error = error
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, *keys: str) -> None:
@@ -43,7 +45,7 @@ class AttemptLimiter:
         buckets = [self._bucket(key) for key in keys]
         missing = max(1.0 - bucket.tokens for bucket in buckets)
         if missing > 0:
-            raise RateLimited(retry_after=max(1, math.ceil(missing * self._interval)))
+            raise self._error(retry_after=max(1, math.ceil(missing * self._interval)))
         for bucket in buckets:
             bucket.tokens -= 1.0
 

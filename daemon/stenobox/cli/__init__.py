@@ -20,7 +20,7 @@ from stenobox.errors import StenoboxError
 if TYPE_CHECKING:
     from stenobox.config import Settings
 
-COMMANDS = ("serve", "transcribe", "push", "models", "users", "keys", "check_config", "doctor")
+COMMANDS = ("serve", "transcribe", "push", "models", "users", "keys", "tls", "check_config", "doctor")
 """Modules of this package, in the order of the help."""
 
 EXIT_FAILED = 1

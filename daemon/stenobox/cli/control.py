@@ -83,6 +83,26 @@ async def accounts_of(settings: Settings) -> AsyncIterator[AccountsOf]:
         lock.release()
 
 
+async def ask_daemon(socket: Path, method: str, path: str) -> Any:
+    """What a running daemon answers in JSON, None when none runs. A refusal is raised as the daemon's error.
+
+    Raises DaemonUnreachable when one listens and does not answer.
+    """
+    if not await asyncio.to_thread(socket.exists):
+        return None
+    async with _control_session(socket) as session:
+        try:
+            async with session.request(method, f"http://localhost{path}") as response:
+                answer = await response.json(content_type=None)
+                if response.status >= 400:
+                    raise problem_as_error(answer)
+                return answer
+        except aiohttp.ClientConnectorError:
+            return None  # a dead process left its socket
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise DaemonUnreachable(socket=socket) from error
+
+
 class RemoteAccounts:
     """The same, asked of the daemon."""
 

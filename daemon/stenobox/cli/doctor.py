@@ -19,6 +19,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from stenobox.cli import settings_of  # noqa: PLC0415
     from stenobox.cli.checks import Result, Verdict, checks_of  # noqa: PLC0415
+    from stenobox.cli.safety import safety_results  # noqa: PLC0415
     from stenobox.errors import SettingsError  # noqa: PLC0415
 
     try:
@@ -31,6 +32,9 @@ def run(args: argparse.Namespace) -> int:
     for check in checks_of(settings):
         results.append(check())
         _show(results[-1])
+    for result in () if settings is None else safety_results(settings):
+        results.append(result)
+        _show(result)
     return 1 if any(result.verdict is Verdict.FAIL for result in results) else 0
 
 

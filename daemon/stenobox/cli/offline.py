@@ -114,7 +114,7 @@ class _Run:
             for file, target, task in tasks:
                 result = await task
                 if isinstance(result, Transcript):
-                    problem = await asyncio.to_thread(_deliver, result, request.format, target, out)
+                    problem = await asyncio.to_thread(_deliver, result, file, request.format, target, out)
                 else:
                     problem = result
                 if problem is not None:
@@ -176,9 +176,11 @@ class _Run:
         self._bar.write(line, file=self._err)
 
 
-def _deliver(transcript: Transcript, format: str, target: Path | None, out: IO[bytes]) -> str | None:
+def _deliver(
+    transcript: Transcript, file: Path, format: str, target: Path | None, out: IO[bytes]
+) -> str | None:
     """Write the transcript where it goes; returns what is wrong with that place, if anything."""
-    content = render(transcript, format).content
+    content = render(transcript, format, title=file.stem).content
     if target is None:
         out.write(content)
         out.flush()

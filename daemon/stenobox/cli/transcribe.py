@@ -11,14 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("txt", "srt", "vtt", "json")
+FORMATS = ("txt", "srt", "vtt", "json", "tsv", "lrc", "docx", "md", "html")
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "transcribe",
         help="transcribe recordings here and now",
-        description="One recording's transcript goes to stdout, those of several beside their recordings.",
+        description="One recording's transcript goes to stdout, those of several, and Word documents, "
+        "beside their recordings.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording, audio or video")
     parser.add_argument("--model", help="name of a model ('stenobox models list'); default: models.default")
@@ -61,7 +62,8 @@ def targets_of(files: list[Path], output: str | None, extension: str) -> dict[Pa
 
     if len(set(files)) < len(files):
         raise InvalidRequest(problem="A file was named twice.")
-    if output == "-" or (output is None and len(files) == 1):
+    # A terminal cannot show a Word document.
+    if output == "-" or (output is None and len(files) == 1 and extension != "docx"):
         return dict.fromkeys(files)
     if output is None:
         targets = {file: file.with_name(f"{file.stem}.{extension}") for file in files}

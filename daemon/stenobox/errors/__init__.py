@@ -10,6 +10,7 @@
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
     │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode
+    │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
     │                           SecondFactorState, TooManyVersions
     ├── Unavailable             true now, perhaps not later
@@ -17,6 +18,7 @@
     ├── ServerRefused           what `stenobox push` was told by a box
     ├── DataError               the data folder cannot be used; the process does not start
     │   ├── DataInUse
+    ├── CertificateInvalid      a key or certificate that browsers would refuse
     ├── AddressUnusable         the address to listen on is taken or not ours; the process does not start
     ├── ModelError              a model that is not what its manifest says
     ├── AudioError              the recording cannot be decoded
@@ -45,12 +47,14 @@ from stenobox.errors.access import (
     ScopeMissing,
     SetupLinkInvalid,
     SetupRequired,
+    TooManyRequests,
     TotpRequired,
     WrongCode,
     WrongCredentials,
 )
 from stenobox.errors.box import (
     AddressUnusable,
+    CertificateInvalid,
     DaemonUnreachable,
     DataError,
     DataInUse,
@@ -123,6 +127,7 @@ __all__ = [
     "AudioTooLong",
     "BadInput",
     "BadQuery",
+    "CertificateInvalid",
     "ChangedMeanwhile",
     "ChunkConflict",
     "ChunkCorrupt",
@@ -168,6 +173,7 @@ __all__ = [
     "StateConflict",
     "StenoboxError",
     "TooBusy",
+    "TooManyRequests",
     "TooManyVersions",
     "TotpRequired",
     "Unavailable",

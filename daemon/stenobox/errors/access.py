@@ -63,3 +63,8 @@ class SetupLinkInvalid(AccessError):
 class RateLimited(AccessError):
     code, status, title = "rate_limited", 429, "Too many attempts"
     message = "Too many attempts. Try again in {retry_after} seconds."
+
+
+class TooManyRequests(RateLimited):
+    code, title = "too_many_requests", "Too many requests"
+    message = "That is more than the box takes from one side at a time. Try again in {retry_after} seconds."

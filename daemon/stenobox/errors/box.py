@@ -82,3 +82,8 @@ class ModelError(StenoboxError):
 class InternalError(StenoboxError):
     code, title = "internal", "An error of ours"
     message = "This is a fault of the box, not yours. Give the administrator the request id {request_id}."
+
+
+class CertificateInvalid(StenoboxError):
+    code, status, title, exit_code = "certificate_invalid", 422, "The certificate cannot be used", 2
+    message = "{problem}"

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from stenobox.exports.options import ExportOptions
 from stenobox.types import Transcript
 
 
-def render(transcript: Transcript) -> str:
+def render(transcript: Transcript, _options: ExportOptions, _title: str) -> str:
     """`{job_id, language, duration, text, segments, provenance, created_at}`; times of day in ISO 8601,
     UTC. The segments have `words` where these were asked for.
     """

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from stenobox import exports
 from stenobox.errors import NotFound, SettingsError, StateConflict
+from stenobox.exports.names import title_of
 from stenobox.hotfolder.complete import look_at
 from stenobox.hotfolder.drops import Drop, Drops
 from stenobox.hotfolder.folders import TEMPORARY, Place, move, remove, write_new
@@ -71,10 +72,11 @@ class Finisher:
         try:
             # What the model heard, also when somebody was quick to correct it.
             transcript = await self.transcripts.get(drop.job_id, self.everybody, version=1)
+            title = title_of(await self.jobs.get(drop.job_id, self.everybody))
         except (NotFound, StateConflict):
             return False  # deleted, or begun again, in this moment
         settings = await asyncio.to_thread(_settings, self.settings)
-        await finish(asyncio.to_thread(self._write, drop, transcript, settings))
+        await finish(asyncio.to_thread(self._write, drop, transcript, title, settings))
         await finish(asyncio.to_thread(self._dispose, drop, settings))
         await self.drops.over(drop, stays=await asyncio.to_thread(self._lies_there, drop))
         log.info("drop_done", inbox=self.settings.name, job=drop.job_id)
@@ -92,9 +94,9 @@ class Finisher:
                 return _VAIN[job.state].format(detail=job.error_detail or "").strip()
         return _CANCELLED
 
-    def _write(self, drop: Drop, transcript: Transcript, settings: InboxSettings) -> None:
+    def _write(self, drop: Drop, transcript: Transcript, title: str, settings: InboxSettings) -> None:
         for name in settings.results:
-            result = exports.render(transcript, name)
+            result = exports.render(transcript, name, title=title)
             names = result_names(drop.place[-1], result.extension)
             write_new(self.settings.path, drop.place[:-1], names, result.content)
 

@@ -25,9 +25,8 @@ _NEVER: Final = (
     "*.swp", "thumbs.db", "desktop.ini", "*.lnk", "@eadir", "#recycle", "$recycle.bin", "lost+found",
     OVERRIDE_FILE,
 )  # fmt: skip
-# Ours; and whatever else is text is no recording that somebody waits for.
-_OURS: Final = tuple(f"*.{form.extension}" for form in FORMATS.values())
-_TEXTS: Final = (*_OURS, "*.tsv", "*.lrc", "*.md", "*.html", "*.docx")
+# What we write is no recording that somebody waits for.
+_TEXTS: Final = tuple(f"*.{form.extension}" for form in FORMATS.values())
 
 
 class Rules:

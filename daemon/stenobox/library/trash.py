@@ -8,10 +8,11 @@ of the trash, `restore` and `erase`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from stenobox.db import Database, Transaction
-from stenobox.errors import StateConflict
+from stenobox.errors import NotFound, StateConflict, StenoboxError
 from stenobox.jobs import Jobs
 from stenobox.jobs import statements as jobs_sql
 from stenobox.jobs.queue import visible as visible_job
@@ -19,6 +20,9 @@ from stenobox.library import tags
 from stenobox.recordings import Recordings
 from stenobox.recordings import visible as visible_recording
 from stenobox.types import Identity, Job, JobState, Recording
+
+AT_ONCE: Final = 50
+"""Jobs that go into the trash in one transaction."""
 
 # A job that waits is cancelled on its way.
 TRASH_JOB = """
@@ -68,6 +72,29 @@ class Trash:
         async with self._db.write() as tx:
             job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
             await self._put(tx, job, self._clock())
+
+    async def put_jobs(
+        self, job_ids: Iterable[str], identity: Identity
+    ) -> tuple[list[str], dict[str, StenoboxError]]:
+        """Delete several jobs as `put_job` does; returns those that were, and why others were not, by job."""
+        deleted: list[str] = []
+        problems: dict[str, StenoboxError] = {}
+        waiting = list(dict.fromkeys(job_ids))
+        while waiting:
+            # Some at a time, so that uploads and workers get their turn to write.
+            turn, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+            gone: list[str] = []
+            async with self._db.write() as tx:
+                for job_id in turn:
+                    try:
+                        job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+                        await self._put(tx, job, self._clock())
+                        gone.append(job_id)
+                    except (NotFound, StateConflict) as error:
+                        # Refused before anything was written.
+                        problems[job_id] = error
+            deleted += gone
+        return deleted, problems
 
     async def put_recording(self, recording_id: str, identity: Identity) -> None:
         """Delete a recording with all its jobs. Raises NotFound, StateConflict when one of them runs."""

@@ -288,9 +288,10 @@ class KeyList(Said):
 
 
 class SetupState(Said):
-    """Whether the box waits for its first account."""
+    """Whether the box waits for its first account, and what a page has to say before anything else."""
 
     needed: bool
+    encrypted: Annotated[bool, Meta(description="false: others on the network can read along")]
 
 
 class Status(Said, omit_defaults=True):

@@ -10,6 +10,7 @@ from stenobox.web.bodies import json_response, read_json
 from stenobox.web.browsers import browser_of
 from stenobox.web.cookies import clear_session, session_token, set_session
 from stenobox.web.keys import (
+    CLIENT,
     IDENTITY,
     LOGIN_LIMIT,
     QUOTAS,
@@ -67,7 +68,9 @@ async def change_password(request: web.Request) -> web.Response:
 
 
 async def setup_state(request: web.Request) -> web.Response:
-    return json_response(answers.SetupState(await request.app[SETUP].needed()))
+    client = request[CLIENT]
+    encrypted = client.secure or client.is_here
+    return json_response(answers.SetupState(await request.app[SETUP].needed(), encrypted))
 
 
 async def setup(request: web.Request) -> web.Response:

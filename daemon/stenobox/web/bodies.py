@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
+from stenobox.jsontext import MAX_DEPTH, is_too_deep
 
 T = TypeVar("T")
 
@@ -25,12 +26,19 @@ async def read_json(request: web.Request, kind: type[T], *, limit: int = MAX_JSO
         raise InvalidRequest(problem="Send JSON with the header 'Content-Type: application/json'.")
     body = await request.clone(client_max_size=limit).read()
     try:
+        # In a thread what would hold the loop up.
         if len(body) > MAX_JSON_BYTES:
-            return await asyncio.to_thread(msgspec.json.decode, body, type=kind)
-        return msgspec.json.decode(body, type=kind)
+            return await asyncio.to_thread(_decoded, body, kind)
+        return _decoded(body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The words of msgspec name types and places, never the values that were sent.
         raise InvalidRequest(problem=f"The JSON body cannot be used: {error}.") from error
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    if is_too_deep(body):
+        raise InvalidRequest(problem=f"The JSON body is nested more than {MAX_DEPTH} levels deep.")
+    return msgspec.json.decode(body, type=kind)
 
 
 def json_response(body: object, status: int = 200) -> web.Response:

@@ -9,6 +9,9 @@ from aiohttp import hdrs, web
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+INVITED = web.RequestKey("invited", bool)
+"""Set once a client that waits for it was told to send the body."""
+
 
 async def do_not_invite(_request: web.Request) -> None:
     """Replaces the framework's handler of the header."""
@@ -21,5 +24,6 @@ def invite_body(request: web.Request) -> None:
         return
     if expectation.lower() != "100-continue":
         raise web.HTTPExpectationFailed
+    request[INVITED] = True
     if request.transport is not None:
         request.transport.write(CONTINUE)

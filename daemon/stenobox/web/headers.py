@@ -30,6 +30,11 @@ SECURITY_HEADERS = {
 
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Signal `on_response_prepare`: sets what the handler did not set itself, on streams too."""
+    add_headers(response)
+
+
+def add_headers(response: web.StreamResponse) -> None:
+    """The same for answers that no application prepares."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     # Answers hold transcripts; none may stay in a cache on the way. Static files set their own.

@@ -6,7 +6,16 @@ from typing import Any
 
 from aiohttp import web
 
-from stenobox.access import Accounts, AttemptLimiter, Keys, SecondFactors, Sessions, SetupLink, Users
+from stenobox.access import (
+    Accounts,
+    AttemptLimiter,
+    Keys,
+    RequestLimits,
+    SecondFactors,
+    Sessions,
+    SetupLink,
+    Users,
+)
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
@@ -18,8 +27,10 @@ from stenobox.library import Library, Quotas, Trash, Waveforms
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
+from stenobox.networks import Client, Network
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
+from stenobox.tls import ServedCertificate
 from stenobox.transcripts import Transcripts
 from stenobox.types import Identity
 from stenobox.web.site import Site
@@ -51,8 +62,12 @@ MODELS = web.AppKey("models", ModelStore)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 SITE = web.AppKey("site", Site)
+TLS = web.AppKey("tls", ServedCertificate)
+PROXIES = web.AppKey[tuple[Network, ...]]("proxies", tuple)
+LIMITS = web.AppKey("limits", RequestLimits)
 OPENAPI = web.AppKey("openapi", dict[str, Any])
 
+CLIENT = web.RequestKey("client", Client)
 REQUEST_ID = web.RequestKey("request_id", str)
 IDENTITY = web.RequestKey("identity", Identity)
 STARTED = web.RequestKey("started", bool)

@@ -18,6 +18,7 @@ from stenobox.web.crosssite import is_loopback, refuse_cross_site, refuse_foreig
 from stenobox.web.expect import invite_body
 from stenobox.web.identify import identify
 from stenobox.web.keys import IDENTITY, METRICS, REQUEST_ID, SETTINGS, SETUP, STARTED
+from stenobox.web.limiting import count_account, count_address
 from stenobox.web.openai import problems as their_problems
 from stenobox.web.peer import is_control
 from stenobox.web.routes import rule_of
@@ -89,6 +90,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     if is_loopback(settings.listen.host) and not is_control(request):
         refuse_foreign_host(request, settings.listen.names)
     rule = rule_of(request)
+    count_address(request, rule)
     who = Who.SIGNED_IN if rule is None else rule.who
     before_setup = rule is not None and rule.before_setup
     if request.match_info.http_exception is not None:
@@ -97,6 +99,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     elif rule is None:
         raise NotSignedIn
     identity = await _caller(request, who)
+    count_account(request, rule, identity)
     local = identity is not None and identity.via == "local"
     if not before_setup and not local and await request.app[SETUP].needed():
         raise SetupRequired

@@ -176,7 +176,7 @@ def _refusals(route: Route, operation: Operation, schemas: _Schemas) -> dict[str
 
 def _of_its_kind(route: Route, operation: Operation) -> list[type[e.StenoboxError]]:
     """What every route of this kind may refuse with."""
-    found: list[type[e.StenoboxError]] = [e.InternalError, e.Unavailable]
+    found: list[type[e.StenoboxError]] = [e.InternalError, e.Unavailable, e.TooManyRequests]
     if not route.before_setup:
         found.append(e.SetupRequired)
     if route.who is not Who.ANYONE:

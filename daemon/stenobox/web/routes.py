@@ -11,9 +11,11 @@ from stenobox.web import (
     catalogue,
     chunked,
     events,
+    exporting,
     glossary,
     jobs,
     machine,
+    network,
     openapi,
     pages,
     recordings,
@@ -68,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/api/tus/{id}", tus.patch, Who.WRITER, Scope.UPLOAD, invites_body=True),
     Route("DELETE", "/api/tus/{id}", tus.terminate, Who.WRITER, Scope.UPLOAD),
     Route("GET", "/api/jobs", jobs.list_jobs, Who.SIGNED_IN, Scope.READ),
+    Route("POST", "/api/jobs/delete", exporting.delete_jobs, Who.WRITER, Scope.UPLOAD),
     Route("GET", "/api/jobs/{id}", jobs.get_job, Who.SIGNED_IN, Scope.READ),
     Route("DELETE", "/api/jobs/{id}", jobs.delete_job, Who.WRITER, Scope.UPLOAD),
     Route("POST", "/api/jobs/{id}/restore", jobs.restore_job, Who.WRITER, Scope.UPLOAD),
@@ -76,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/jobs/{id}/retry", jobs.retry_job, Who.WRITER, Scope.UPLOAD),
     Route("POST", "/api/jobs/{id}/priority", jobs.set_priority, Who.WRITER, Scope.UPLOAD),
     Route("GET", "/api/jobs/{id}/transcript", transcripts.transcript, Who.SIGNED_IN, Scope.READ),
+    Route("POST", "/api/transcripts/export", exporting.export, Who.SIGNED_IN, Scope.READ),
     Route("PUT", "/api/jobs/{id}/transcript", texts.correct, Who.WRITER, Scope.UPLOAD, invites_body=True),
     Route("GET", "/api/jobs/{id}/transcript/versions", texts.versions, Who.SIGNED_IN, Scope.READ),
     Route("GET", "/api/jobs/{id}/transcript/versions/{n}", texts.version, Who.SIGNED_IN, Scope.READ),
@@ -108,6 +112,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models/{id}", their_models.model, Who.SIGNED_IN, Scope.READ),
     Route("GET", "/api/admin/jobs/stats", jobs.stats, Who.ADMIN, Scope.ADMIN),
     Route("GET", "/api/admin/health/system", machine.system, Who.ADMIN, Scope.ADMIN),
+    Route("GET", "/api/admin/tls", network.tls_state, Who.ADMIN, Scope.ADMIN),
+    Route("POST", "/api/admin/tls/reload", network.tls_reload, Who.ADMIN, Scope.ADMIN),
 )
 
 _BY_ENDPOINT = {(route.method, route.path.replace(":.+", "")): route for route in ROUTES}

@@ -18,6 +18,9 @@ export class JobRow {
     this.app = app;
     this.job = job;
     this.mark = el("span", { class: "job-mark" });
+    /** Shown while several jobs are selected. */
+    this.pick = el("input", { type: "checkbox" });
+    this.pickName = el("span", { class: "visually-hidden" });
     /** The tags that are shown, as one text. */
     this.tagged = "";
     this.link = el("a", { href: `#/jobs/${encodeURIComponent(job.id)}` }, job.title);
@@ -33,6 +36,7 @@ export class JobRow {
       "li",
       { class: "job", dataset: { job: job.id } },
       this.mark,
+      el("label", { class: "job-pick" }, this.pick, this.pickName),
       el(
         "div",
         { class: "job-body" },
@@ -58,6 +62,7 @@ export class JobRow {
       fill(this.mark, icon(state.icon));
     }
     setText(this.link, job.title);
+    setText(this.pickName, `Select ${job.title}`);
     fill(this.meta, metaParts(this.app, job));
     // Progress comes several times a second: a link that has the focus must not be made anew.
     if (this.tagged !== job.tags.join("\n")) {

@@ -4,6 +4,7 @@ import { el, fill, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
 import { FILTERS, explain } from "../messages.js";
 import { JobRow } from "./job_row.js";
+import { Selection } from "./selection.js";
 import { uploadPanel } from "./upload_panel.js";
 
 /** @import { App, Job, JobState, View } from "../types.js" */
@@ -36,7 +37,7 @@ export function jobsView(app, filterId, tag) {
     }
     list?.destroy();
     list = new JobList(app, filter, wanted);
-    fill(section, title, el("div", { class: "filter-line" }, filters, trash), wanted ? tagNote(wanted, address(filter.id, null)) : null, list.nodes);
+    fill(section, title, el("div", { class: "filter-line" }, filters, el("div", { class: "filter-side" }, list.selection.toggle, trash)), wanted ? tagNote(wanted, address(filter.id, null)) : null, list.nodes);
   };
   setFilter(filterId, tag);
   return {
@@ -89,7 +90,8 @@ class JobList {
     this.empty = el("div", { class: "empty", hidden: true });
     this.problem = el("div", { class: "notice notice-bad", role: "alert", hidden: true });
     this.more = el("button", { type: "button", class: "button more", hidden: true, onclick: () => this.load(false) }, "Show older ones");
-    this.nodes = [this.problem, this.list, this.empty, this.more];
+    this.selection = new Selection(app, this.rows, this.list);
+    this.nodes = [this.selection.bar, this.problem, this.list, this.empty, this.more];
     const { signal } = this.undo;
     app.store.addEventListener("job", (event) => this.put(/** @type {CustomEvent} */ (event).detail), { signal });
     app.store.addEventListener("deleted", (event) => this.drop(/** @type {CustomEvent} */ (event).detail), { signal });
@@ -163,6 +165,7 @@ class JobList {
     }
     if (row) {
       row.update(job);
+      this.selection.paint();
       return;
     }
     const added = new JobRow(this.app, job);
@@ -197,6 +200,7 @@ class JobList {
 
   paintEmpty() {
     const nothing = this.rows.size === 0;
+    this.selection.paint();
     show(this.empty, nothing);
     show(this.list, !nothing);
     if (!nothing) return;

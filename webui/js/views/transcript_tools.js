@@ -3,18 +3,13 @@
 import { transcriptUrl } from "../api.js";
 import { copyText } from "../clipboard.js";
 import { el, setText, show } from "../dom.js";
+import { FORMATS } from "../exports.js";
 import { plural } from "../format.js";
 import { icon } from "../icons.js";
+import { exportDialog } from "./export_dialog.js";
 
 /** @import { App } from "../types.js" */
 /** @import { TranscriptView } from "./transcript.js" */
-
-const FORMATS = [
-  { id: "txt", label: "Text", hint: "plain text" },
-  { id: "srt", label: "SRT", hint: "subtitles" },
-  { id: "vtt", label: "VTT", hint: "web subtitles" },
-  { id: "json", label: "JSON", hint: "all details, for programs" },
-];
 
 export class TranscriptTools {
   /**
@@ -45,9 +40,11 @@ export class TranscriptTools {
       "div",
       { class: "downloads", role: "group", "aria-label": "Download the transcript" },
       icon("download"),
-      FORMATS.map(({ id, label, hint }) =>
+      FORMATS.filter(({ often }) => often).map(({ id, label, hint }) =>
         el("a", { href: transcriptUrl(jobId, id), download: true, class: "button button-small", title: hint, dataset: { format: id } },
           el("span", { class: "visually-hidden" }, "Download as "), label)),
+      el("button", { type: "button", class: "button button-small", "aria-haspopup": "dialog", onclick: () => this.ask(app, jobId) },
+        "More…", el("span", { class: "visually-hidden" }, " formats and options")),
     );
     this.copy = el(
       "button",
@@ -112,6 +109,12 @@ export class TranscriptTools {
     const position = this.at >= 0 ? `${this.at + 1} of ${found}` : plural(found, "match", "matches");
     setText(this.count, searching ? (found > 0 ? position : "Not found") : "");
     for (const button of [this.previous, this.next]) show(button, searching && found > 0);
+  }
+
+  /** @param {App} app @param {string} jobId */
+  ask(app, jobId) {
+    const job = app.store.jobs.get(jobId);
+    if (job) exportDialog(app, [job], "Download the transcript");
   }
 
   /** @param {App} app */

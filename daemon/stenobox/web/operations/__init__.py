@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from stenobox.web.described import Operation
-from stenobox.web.operations import access, jobs, library, machine, openai, people, sending, texts, tus
+from stenobox.web.operations import (
+    access,
+    exports,
+    jobs,
+    library,
+    machine,
+    network,
+    openai,
+    people,
+    sending,
+    texts,
+    tus,
+)
 
 __all__ = ["OPERATIONS"]
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     key: operation
-    for area in (machine, access, people, sending, tus, jobs, library, openai, texts)
+    for area in (machine, access, people, sending, tus, jobs, library, openai, texts, exports, network)
     for key, operation in area.OPERATIONS.items()
 }

@@ -11,6 +11,7 @@ from stenobox.web import answers as a
 from stenobox.web import schemas as s
 from stenobox.web.described import Answer, Body, Operation, Parameter
 from stenobox.web.operations import shared
+from stenobox.web.operations.exports import OPTION_PARAMETERS
 
 OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/api/jobs"): Operation(
@@ -66,6 +67,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         parameters=(
             Parameter("format", Literal[tuple(FORMATS)], "`json` otherwise"),
             Parameter("download", Literal["1"], "As an attachment, named like the recording"),
+            *OPTION_PARAMETERS,
         ),
         refusals=(e.StateConflict,),
     ),
