@@ -17,6 +17,7 @@ import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
+import { referenceView } from "./views/reference.js";
 import { searchView } from "./views/search.js";
 import { Shell } from "./views/shell.js";
 import { trashView } from "./views/trash.js";
@@ -226,6 +227,7 @@ function makeRouter(app, shell) {
       { path: "/search", show: (_, query) => showSearch(query) },
       { path: "/trash", show: () => shell.show(trashView(app)) },
       { path: "/keys", show: () => shell.show(keysView(app)) },
+      { path: "/reference", show: () => shell.show(referenceView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
     ],
