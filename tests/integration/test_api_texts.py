@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import zipfile
 from typing import Any
 
 import msgspec
@@ -77,7 +78,11 @@ async def test_a_correction_is_read_in_every_format_with_its_version(anna: Perso
     for form in FORMATS:
         answer = await anna.get(f"{path}?format={form}")
         assert answer.headers["ETag"] == '"2"'
-        assert "The black computer" in await answer.text(), form
+        content = await answer.read()
+        if form == "docx":
+            with zipfile.ZipFile(io.BytesIO(content)) as document:
+                content = document.read("word/document.xml")
+        assert b"The black computer" in content, form
 
 
 async def test_versions_are_listed_read_compared_and_gone_back_to(anna: Person, path: str) -> None:

@@ -231,9 +231,9 @@ function editLine({ segment, text }, on) {
 
 /** @param {Line} line */
 function paintLine({ segment, time, who, text }) {
-  const split = typeof segment.channel === "number";
-  show(who, split);
-  if (split) setText(who, `Channel ${segment.channel + 1}`);
+  const { channel } = segment;
+  show(who, typeof channel === "number");
+  if (typeof channel === "number") setText(who, `Channel ${channel + 1}`);
   setText(time, clock(segment.start));
   time.setAttribute("aria-label", `Play from ${clock(segment.start)}`);
   setText(text, segment.text.trim());
