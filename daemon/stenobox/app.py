@@ -42,6 +42,7 @@ from stenobox.files import DataLock
 from stenobox.glossary import Glossaries
 from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
+from stenobox.idempotency import Once
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
@@ -229,6 +230,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         quotas=app[keys.QUOTAS],
         probe=look_into,
     )
+    app[keys.ONCE] = Once(database, app[keys.INTAKE], app[keys.JOBS])
     app[keys.PARTIALS] = Partials(settings.uploads, layout, database, app[keys.INTAKE])
     app[EXPIRY] = Expiry(app[keys.PARTIALS])
     app[WORKER] = Worker(

@@ -298,6 +298,24 @@ def test_a_client_that_goes_away_cancels_its_job(box: Daemon, client: openai.Ope
     assert box.wait_for(job["id"], "cancelled", "done")["state"] == "cancelled"
 
 
+def test_a_client_that_named_its_request_gets_the_text_when_it_comes_back(
+    box: Daemon, client: openai.OpenAI, hour: bytes
+) -> None:
+    request: dict[str, Any] = {
+        "file": ("named.flac", hour),
+        "model": "whisper-1",
+        "language": "en",
+        "extra_headers": {"Idempotency-Key": "the-hour"},
+    }
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(max_retries=0, timeout=1.0).audio.transcriptions.create(**request)
+    job = newest(box)
+    assert job["filename"] == "named.flac"
+    answer = client.audio.transcriptions.create(**request)
+    assert newest(box)["id"] == job["id"]
+    assert answer.text == box.get(f"/api/jobs/{job['id']}/transcript").json["text"]
+
+
 def test_a_client_that_leaves_a_stream_cancels_its_job(
     box: Daemon, client: openai.OpenAI, hour: bytes
 ) -> None:

@@ -84,6 +84,21 @@ def test_the_document_that_the_readme_fetches_names_every_way_in(
     assert {"/api/jobs", "/api/tus", "/api/tus/{id}", "/api/uploads/init"} <= paths.keys()
 
 
+def test_openais_api_answers_the_commands_that_the_readme_shows(
+    tmp_path: Path, box: HotBox, share: Smbd, spoken: Talk
+) -> None:
+    (tmp_path / "interview.wav").write_bytes(spoken.wav)
+    (block,) = blocks("Programs written for OpenAI's audio API")
+    shell(tmp_path, box, share, f"exec > stream.txt\n{block}")
+    assert " --> " in (tmp_path / "interview.srt").read_text()
+    streamed = (tmp_path / "stream.txt").read_text()
+    assert '"type":"transcript.text.delta"' in streamed
+    assert streamed.endswith("data: [DONE]\n\n")
+    for job in ids_of(box):
+        box.request("DELETE", f"/api/jobs/{job}")
+        box.request("DELETE", f"/api/jobs/{job}?permanent=1")
+
+
 def test_the_exports_that_the_readme_shows_are_what_their_names_say(
     tmp_path: Path, box: HotBox, share: Smbd, spoken: Talk
 ) -> None:

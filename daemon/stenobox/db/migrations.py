@@ -22,6 +22,7 @@ from stenobox.db.steps import (
     m0008_texts,
     m0009_audit,
     m0010_notices,
+    m0011_idempotency,
 )
 from stenobox.errors import DataError
 
@@ -66,6 +67,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(8, m0008_texts.DESCRIPTION, m0008_texts.STATEMENTS),
     Migration(9, m0009_audit.DESCRIPTION, m0009_audit.STATEMENTS),
     Migration(10, m0010_notices.DESCRIPTION, m0010_notices.STATEMENTS),
+    Migration(11, m0011_idempotency.DESCRIPTION, m0011_idempotency.STATEMENTS),
 )
 
 

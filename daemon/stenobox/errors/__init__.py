@@ -13,7 +13,7 @@
     │   ├── WebhooksOff, MailOff
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
-    │                           SecondFactorState, TooManyVersions
+    │                           SecondFactorState, TooManyVersions, KeyReused
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable,
     │   ├── ProviderUnreachable
@@ -105,6 +105,7 @@ from stenobox.errors.sent import (
 from stenobox.errors.things import (
     AudioRemoved,
     ChangedMeanwhile,
+    KeyReused,
     LastAdmin,
     NameTaken,
     NotFound,
@@ -158,6 +159,7 @@ __all__ = [
     "InvalidRequest",
     "JobCancelled",
     "JobFailed",
+    "KeyReused",
     "LastAdmin",
     "LeaseLost",
     "MailOff",

@@ -26,6 +26,12 @@ class TooManyVersions(StenoboxError):
     message = "A transcript has at most {limit} versions. Export it, and go on with the file."
 
 
+class KeyReused(StenoboxError):
+    # 422 as the draft of the header has it for a key that came with something else.
+    code, status, title = "key_reused", 422, "The Idempotency-Key belongs to another request"
+    message = "This Idempotency-Key came with another file or other wishes before. Take a new key."
+
+
 class AudioRemoved(StenoboxError):
     code, status, title = "audio_removed", 410, "The audio is gone"
     message = (

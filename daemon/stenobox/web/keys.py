@@ -22,6 +22,7 @@ from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
 from stenobox.glossary import Glossaries
+from stenobox.idempotency import Once
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
@@ -64,6 +65,7 @@ VERSIONS = web.AppKey("versions", Versions)
 GLOSSARIES = web.AppKey("glossaries", Glossaries)
 FINDER = web.AppKey("finder", Finder)
 INTAKE = web.AppKey("intake", DirectIntake)
+ONCE = web.AppKey("once", Once)
 PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)
 STREAMS = web.AppKey("streams", OpenStreams)

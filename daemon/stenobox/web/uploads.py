@@ -7,19 +7,21 @@ import asyncio
 from aiohttp import web
 
 from stenobox.errors import BadInput, InvalidRequest, StenoboxError
+from stenobox.idempotency import key_of
 from stenobox.intake.direct import Received
 from stenobox.joboptions import Order, order_of
 from stenobox.types import Identity, Job
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response
 from stenobox.web.expect import invite_body
-from stenobox.web.forms import Fields, read_form, refuse_early
-from stenobox.web.keys import INTAKE, MODELS, identity_of
+from stenobox.web.forms import IDEMPOTENCY_KEY, Fields, read_form, refuse_early
+from stenobox.web.keys import INTAKE, MODELS, ONCE, identity_of
 
 
 async def create_jobs(request: web.Request) -> web.Response:
     identity = identity_of(request)
     await refuse_early(request, identity)
+    key_of(request.headers.get(IDEMPOTENCY_KEY))
     await _order(request, [])
     invite_body(request)
     intake = request.app[INTAKE]
@@ -58,9 +60,10 @@ async def _accept_all(
     jobs: list[Job] = []
     problems: list[answers.FileProblem] = []
     first: StenoboxError | None = None
-    for item in received:
+    key = key_of(request.headers.get(IDEMPOTENCY_KEY))
+    for part, item in enumerate(received):
         try:
-            jobs.append(await request.app[INTAKE].accept(identity, item, order.options, order.priority))
+            jobs.append(await request.app[ONCE].accept(identity, item, order, key=key, part=part))
         except StenoboxError as error:
             if not isinstance(error, BadInput) and not jobs:
                 raise

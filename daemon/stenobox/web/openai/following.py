@@ -19,6 +19,7 @@ from stenobox.errors import (
     StateConflict,
 )
 from stenobox.types import Event, Identity, Job, JobState
+from stenobox.web.forms import IDEMPOTENCY_KEY
 from stenobox.web.keys import EVENTS, JOBS, STREAMS
 
 LOOK_SECONDS: Final = 1.0
@@ -32,7 +33,8 @@ class ClientGone(ConnectionResetError):
 async def follow(request: web.Request, job_id: str, identity: Identity) -> AsyncGenerator[Event | None, None]:
     """The job's events until it is done; None every now and then while nothing happens.
 
-    When the client is gone, or may not read any more, the job is cancelled. Raises ClientGone, NotSignedIn,
+    When the client is gone, or may not read any more, the job is cancelled, unless the request has a key with
+    which it can be sent again. Raises ClientGone, NotSignedIn,
     JobCancelled, JobFailed, EngineFailed, ShuttingDown (then the job stays in line: the box goes on with it).
     """
     with (
@@ -80,6 +82,7 @@ async def _refuse_the_absent(
         return
     if ended.is_set() and request.app[STREAMS].closed:
         raise ShuttingDown
-    with contextlib.suppress(NotFound, StateConflict):
-        await request.app[JOBS].cancel(job_id, identity)
+    if IDEMPOTENCY_KEY not in request.headers:
+        with contextlib.suppress(NotFound, StateConflict):
+            await request.app[JOBS].cancel(job_id, identity)
     raise ClientGone if gone else NotSignedIn

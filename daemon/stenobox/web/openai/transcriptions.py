@@ -9,13 +9,14 @@ from typing import Literal
 from aiohttp import web
 
 from stenobox.errors import InvalidField, InvalidRequest, StenoboxError
+from stenobox.idempotency import key_of
 from stenobox.intake.direct import Received
 from stenobox.joboptions import Order, order_of
 from stenobox.types import Event, Identity, Job
 from stenobox.web import problems
 from stenobox.web.expect import invite_body
-from stenobox.web.forms import Fields, read_form, refuse_early
-from stenobox.web.keys import INTAKE, MODELS, TRANSCRIPTS, identity_of
+from stenobox.web.forms import IDEMPOTENCY_KEY, Fields, read_form, refuse_early
+from stenobox.web.keys import INTAKE, MODELS, ONCE, TRANSCRIPTS, identity_of
 from stenobox.web.openai.fields import Wish, wish_of
 from stenobox.web.openai.following import follow
 from stenobox.web.openai.problems import error_of
@@ -50,6 +51,7 @@ async def _answer(request: web.Request, task: Task) -> web.StreamResponse:
 async def _job(request: web.Request, identity: Identity, task: Task) -> tuple[Wish, Job]:
     """Read the form and put its recording in line."""
     await refuse_early(request, identity)
+    key = key_of(request.headers.get(IDEMPOTENCY_KEY))
     invite_body(request)
     received: list[Received] = []
 
@@ -63,7 +65,7 @@ async def _job(request: web.Request, identity: Identity, task: Task) -> tuple[Wi
         order = await _order(request, wish)
         if not received:
             raise InvalidField(param="file", problem="The form has no file.")
-        return wish, await request.app[INTAKE].accept(identity, received[0], order.options, order.priority)
+        return wish, await request.app[ONCE].accept(identity, received[0], order, key=key)
     finally:
         for left in received:
             await request.app[INTAKE].discard(left)
