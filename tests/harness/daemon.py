@@ -112,7 +112,9 @@ class Daemon:
         self.key: str | None = None
         self.log: list[str] = []
         self.stdout: list[str] = []
-        self._settings = {"models.threads": 1, "uploads.reserve_bytes": 0} | dict(settings or {})
+        self._settings = {"models.threads": 1, "uploads.reserve_bytes": 0, "log.level": "debug"}
+        self._settings |= dict(settings or {})
+        self.secrets = {PASSWORD}
         if model is not None:
             self._settings.setdefault("models.path", model)
         self._wrapper = wrapper
@@ -221,6 +223,16 @@ class Daemon:
             assert stream is not None
             stream.close()
         self.process = None
+        self.check_log()
+
+    def check_log(self) -> None:
+        """What no log of any test may hold, at whatever level (OWASP ASVS 7.1.1): `secrets`, and the keys and
+        tokens that were made here.
+        """
+        token = (self.setup_url or "").partition("#token=")[2]
+        secrets = {secret for secret in (*self.secrets, self.key, token) if secret}
+        leaks = [line for line in self.log if any(secret in line for secret in secrets)]
+        assert leaks == [], "the log holds what it must not"
 
     def _read_stdout(self, process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
         assert process.stdout is not None
