@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # so a machine with an NVIDIA driver keeps two environments.
 RUN_VENV := $(VENV)$(if $(wildcard /proc/driver/nvidia/version),-gpu)
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search clean
+.PHONY: help run test fuzz fuzz-audio lint types contracts wheel test-wheel lock parity bench bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search bench-readers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,7 @@ parity:  ## our engine's answers beside openai-whisper's, faster-whisper's and t
 	@$(PARITY_VENV)/bin/python -m pip install --quiet --no-deps openai-whisper==20250625
 	PYTHONPATH=tests:onnx_models $(PARITY_VENV)/bin/python -m parity $(PARITY_ARGS)
 
-bench: bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search  ## print the benchmark tables
+bench: bench-engine bench-daemon bench-intake bench-hotfolder bench-passwords bench-search bench-readers  ## print the benchmark tables
 
 BENCH_VENV := $(CURDIR)/.cache/bench-venv
 bench-engine:  ## our engine against its peers on the same weights, 30 minutes (BENCH_ARGS="--quick": 8, "--help")
@@ -82,6 +82,10 @@ bench-passwords:  ## what a log-in costs on this machine
 bench-search:  ## search, job list and start with 100,000 transcripts, 10 minutes and 5 GB (BENCH_ARGS="--help")
 	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
 	$(PY) tests/bench/bench_search.py --save tests/bench/results/search.md $(BENCH_ARGS)
+
+bench-readers:  ## 200 readers while the box transcribes, by wrk (BENCH_ARGS="--help")
+	@STENOBOX_VENV=$(VENV) tools/bootstrap.sh test
+	$(PY) tests/bench/bench_readers.py $(BENCH_ARGS)
 
 clean:  ## remove what was built; data in ./var stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache

@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="stenobox-bench-") as folder:
-        settings = {"models.threads": options.threads}
+        settings = {"models.threads": options.threads, "log.level": "info"}
         rows.append(("time to /readyz, median", *measure_start(Path(folder), options.model, settings)))
         box = Daemon(Path(folder) / "data", model=options.model, settings=settings)
         with box:

@@ -77,7 +77,7 @@ def main() -> None:
 def measure(folder: Path, transcripts: int, characters: int, requests: int) -> list[Row]:
     rows: list[Row] = []
     accounts = folder / "accounts.json"
-    box = Daemon(folder / "data")
+    box = Daemon(folder / "data", settings={"log.level": "info"})
     if not accounts.exists():
         accounts.parent.mkdir(parents=True, exist_ok=True)
         accounts.write_text(json.dumps(make_accounts(box)))
@@ -87,7 +87,7 @@ def measure(folder: Path, transcripts: int, characters: int, requests: int) -> l
     size = (folder / "data" / "stenobox.db").stat().st_size
     rows.append(("database", f"{size / 1e9:.2f} GB", f"{index_bytes(folder) / 1e9:.2f} GB of it the index"))
     rows.append(measure_starts(folder))
-    with Daemon(folder / "data") as box:
+    with Daemon(folder / "data", settings={"log.level": "info"}) as box:
         wait_until_ready(box)
         everything: list[float] = []
         for kind, draw in QUERIES.items():
@@ -283,7 +283,7 @@ def wait_until_ready(box: Daemon) -> None:
 def measure_starts(folder: Path) -> Row:
     seconds = []
     for _ in range(STARTS):
-        box = Daemon(folder / "data")
+        box = Daemon(folder / "data", settings={"log.level": "info"})
         box.key = "none"  # it is set up: the harness need not wait for a link
         started = time.perf_counter()
         with box:

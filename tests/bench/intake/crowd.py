@@ -42,7 +42,7 @@ def measure(folder: Path, people: int, model: Path) -> Crowd:
     """Every recording is another one. The engine works at the same time, as it does in an office."""
     # Each connection is a descriptor here and another in the daemon, which inherits the limit it starts with.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with Daemon(folder / "crowd", model=model) as box:
+    with Daemon(folder / "crowd", model=model, settings={"log.level": "info"}) as box:
         box.set_up()
         box.wait_ready()
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

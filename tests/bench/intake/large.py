@@ -156,7 +156,7 @@ def _nginx(folder: Path, source: Path) -> float:
 
 def _send(folder: Path, road: str, source: Path, model: Path) -> tuple[float, int]:
     """Seconds and growth of memory. Each time a new box, so that no earlier upload is in its memory."""
-    with Daemon(folder / "data", model=model) as box:
+    with Daemon(folder / "data", model=model, settings={"log.level": "info"}) as box:
         box.set_up()
         box.wait_ready()
         _settle(source)
