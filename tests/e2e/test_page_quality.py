@@ -89,7 +89,7 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     sign_in(page, box.url)
     for route in (*ROUTES, f"#/jobs/{finished}"):
         page.goto(f"{box.url}/{route}")
-        expect(page.locator(".job, .empty, form, .segment").first).to_be_visible()
+        expect(page.locator(".job, .empty, form, .segment, .operation").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, route
         assert page.evaluate(OUTSIDE) == [], route
         assert page.evaluate(CONTRAST) == [], route
