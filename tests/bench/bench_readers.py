@@ -87,8 +87,10 @@ def measure(box: Daemon, options: argparse.Namespace, path: str, talk: bytes | N
             print(f"(the recording was {state} before the end: take more --speech-minutes)")
     if failures := re.search(r"Non-2xx.*|Socket errors.*", done.stdout):
         print(f"({failures[0]})")
-    figure = {key: re.search(rf"^\s*{key}\s+(\S+)$", done.stdout, re.M) for key in ("50%", "99%", "Requests/sec:")}
-    found = {key: match[1] if match else "?" for key, match in figure.items()}
+    found = dict.fromkeys(("50%", "99%", "Requests/sec:"), "?")
+    for key in found:
+        if match := re.search(rf"^\s*{key}\s+(\S+)$", done.stdout, re.M):
+            found[key] = match[1]
     lag, most = quantile(before, after, 0.99) * 1000, longest(before, after) * 1000
     readers = f"{found['Requests/sec:']:>11} {found['50%']:>9} {found['99%']:>9}"
     return f"{readers}   {'':11} {lag:6.1f} ms <{most:5.0f} ms"

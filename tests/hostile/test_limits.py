@@ -13,8 +13,8 @@ from harness.application import Box, Person
 from harness.daemon import Daemon, multipart
 from stenobox.jsontext import MAX_DEPTH, is_too_deep
 from stenobox.web.bodies import MAX_JSON_BYTES
+from stenobox.web.forms import MAX_PARTS
 from stenobox.web.headers import SECURITY_HEADERS
-from stenobox.web.uploads import MAX_PARTS
 from storing import wave_bytes
 
 TALK = wave_bytes(0.2)
