@@ -175,3 +175,12 @@ async def running_box(settings: Settings, *, https: bool = False) -> AsyncIterat
             yield Box(app, client, trust)
         finally:
             await client.close()
+
+
+async def ended(person: Person, job_id: str) -> dict[str, Any]:
+    """The job, once it is over."""
+    while True:
+        job = await (await person.get(f"/api/jobs/{job_id}")).json()
+        if job["state"] not in ("queued", "running"):
+            return dict(job)
+        await asyncio.sleep(0.02)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.application import Box, Person, running_box, settings_for
+from making_audio import tone, wav
 from stenobox.config import WebhooksSettings
 
 
@@ -23,3 +24,9 @@ async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
 async def anna(box: Box) -> Person:
     """The first administrator, by key."""
     return await box.set_up()
+
+
+@pytest.fixture
+def bait(tmp_path: Path) -> Path:
+    """A good recording that a hostile file points at."""
+    return wav(tmp_path / "secret.wav", tone(2))

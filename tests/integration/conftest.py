@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.application import Box, Person, running_box, settings_for
+from harness.application import Box, Person, ended, running_box, settings_for
+from storing import wave_bytes
 
 
 @pytest.fixture
@@ -21,3 +24,18 @@ async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
 async def anna(box: Box) -> Person:
     """The first administrator, by key."""
     return await box.set_up()
+
+
+TALK = wave_bytes(0.3)
+
+
+@pytest.fixture
+async def job(anna: Person) -> dict[str, Any]:
+    """A job of anna that is done."""
+    sent = await (await anna.upload(TALK, "monday.wav", language="en")).json()
+    return await asyncio.wait_for(ended(anna, sent["id"]), 120)
+
+
+@pytest.fixture
+def path(job: dict[str, Any]) -> str:
+    return f"/api/recordings/{job['recording_id']}"

@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from making_audio import speech
+from stenobox.audit import Trail
+from stenobox.notices import Allowed, Outbox, Webhooks
 from stenobox.types import Identity
 from storing import Store, opened_store
 from working import Box, box_in
@@ -55,3 +57,18 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parts += [samples, np.zeros(rate // 2, np.float32)]
     soundfile.write(path, np.concatenate(parts), rate)
     return path
+
+
+@pytest.fixture
+def webhooks(store: Store) -> Webhooks:
+    return Webhooks(store.db, Allowed(("127.0.0.0/8",)), clock=store.clock)
+
+
+@pytest.fixture
+def outbox(store: Store) -> Outbox:
+    return Outbox(store.db, store.clock)
+
+
+@pytest.fixture
+def trail(store: Store) -> Trail:
+    return Trail(store.db)
