@@ -17,6 +17,7 @@ import docx
 import numpy as np
 import pytest
 
+from harness.stereo import call_of
 from making_audio import speech, wav
 from making_checkpoints import SMALL, openai_file, tensors
 
@@ -91,6 +92,24 @@ def test_every_format_holds_the_same_words(stenobox: Command, talk: Path) -> Non
     for segment in document["segments"]:
         assert segment["text"] in srt
         assert segment["text"] in vtt
+
+
+def test_a_call_can_have_lines_for_each_channel_and_times_of_words(stenobox: Command, tmp_path: Path) -> None:
+    call = tmp_path / "call.wav"
+    call.write_bytes(call_of("Two four seven four.", "One five seven two."))
+    mixed = stenobox("transcribe", call, "--language", "en", "--format", "json")
+    assert {segment["channel"] for segment in json.loads(mixed.stdout)["segments"]} == {None}
+    split = stenobox("transcribe", call, "--language", "en", "--channels", "split", "--format", "json")
+    assert split.returncode == 0, split.stderr
+    assert [(s["channel"], s["text"]) for s in json.loads(split.stdout)["segments"]] == [
+        (0, "Two four seven four."),
+        (1, "One five seven two."),
+    ]
+    timed = stenobox("transcribe", call, "--language", "en", "--words", "--format", "json")
+    for segment in json.loads(timed.stdout)["segments"]:
+        assert "".join(word["word"] for word in segment["words"]).strip() == segment["text"]
+    text = stenobox("transcribe", call, "--language", "en", "--channels", "split")
+    assert text.stdout == "Channel 1: Two four seven four.\nChannel 2: One five seven two.\n"
 
 
 def test_the_language_is_detected_when_none_is_given(stenobox: Command, talk: Path) -> None:

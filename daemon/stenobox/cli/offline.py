@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stenobox.audio.decode import decode, open_samples
@@ -24,7 +26,7 @@ from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.types import JobOptions, Transcript
 from stenobox.worker.channels import Part
-from stenobox.worker.engine import Engine, EngineTrouble
+from stenobox.worker.engine import Engine, EngineTrouble, LoadedModel
 from stenobox.worker.result import engine_options, transcript_of, wrong_option
 from whisper_onnx import OptionsError
 
@@ -40,6 +42,8 @@ class Request:
     model: str | None
     language: str | None
     task: str
+    channels: str = "mix"
+    words: bool = False
 
 
 async def transcribe_files(settings: Settings, request: Request, out: IO[bytes], err: TextIO) -> int:
@@ -53,6 +57,8 @@ async def transcribe_files(settings: Settings, request: Request, out: IO[bytes],
         model=info.name,
         language=language_of(info, request.language),
         task=request.task,
+        channels=request.channels,
+        words=request.words,
     )
     engine_options(options)
     async with Engine(models, settings.models.slots) as engine:
@@ -137,12 +143,32 @@ class _Run:
 
     async def _transcribe(self, file: Path, samples: Path) -> Transcript:
         started = time.monotonic()
-        decoded = await decode(file, samples, self._limits)
-        for warning in decoded.warnings:
-            self._say(f"stenobox: {file}: {warning}")
-        self._bar.total += decoded.seconds
-        self._bar.refresh()
-        audio = await asyncio.to_thread(open_samples, samples)
+        split = self._options.channels == "split"
+        parts: list[Part] = []
+        channels = 1
+        while len(parts) < channels:
+            channel = len(parts) + 1 if split else 0
+            decoded = await decode(file, samples, self._limits, channel=channel)
+            channels = decoded.channels if split else 1
+            if not parts:
+                for warning in decoded.warnings:
+                    self._say(f"stenobox: {file}: {warning}")
+                self._bar.total += decoded.seconds * channels
+                self._bar.refresh()
+            part, loaded = await self._heard(await asyncio.to_thread(open_samples, samples))
+            parts.append(part)
+        return transcript_of(
+            "",
+            parts,
+            model=loaded,
+            options=self._options,
+            audio_sha256=await asyncio.to_thread(_sha256, file),
+            work_seconds=time.monotonic() - started,
+            now=time.time(),
+        )
+
+    async def _heard(self, audio: NDArray[np.float32]) -> tuple[Part, LoadedModel | None]:
+        """What is in (n,) samples at 16 kHz."""
         ticket = self._engine.transcribe(
             self._info.name, self._info.sha256, audio, engine_options(self._options), None
         )
@@ -153,15 +179,7 @@ class _Run:
                 position = news[-1].position
             if ticket.result is None:
                 raise RuntimeError("the engine ended without a result")
-            return transcript_of(
-                "",
-                [Part.of(ticket.result)],
-                model=ticket.loaded,
-                options=self._options,
-                audio_sha256=await asyncio.to_thread(_sha256, file),
-                work_seconds=time.monotonic() - started,
-                now=time.time(),
-            )
+            return Part.of(ticket.result), ticket.loaded
         except EngineTrouble as trouble:
             if isinstance(trouble.cause, StenoboxError):
                 raise trouble.cause from None

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+CHANNELS = ("mix", "split")
 FORMATS = ("txt", "srt", "vtt", "json", "tsv", "lrc", "docx", "md", "html")
 
 
@@ -35,6 +36,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--task", choices=("transcribe", "translate"), default="transcribe", help="translate: into English"
     )
+    parser.add_argument(
+        "--channels", choices=CHANNELS, default="mix", help="split: each channel gets lines of its own"
+    )
+    parser.add_argument("--words", action="store_true", help="the times of words, in json and in subtitles")
     parser.set_defaults(func=run)
 
 
@@ -51,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         language=args.language,
         task=args.task,
+        channels=args.channels,
+        words=args.words,
     )
     failed = asyncio.run(transcribe_files(settings_of(args), request, sys.stdout.buffer, sys.stderr))
     return 1 if failed else 0
