@@ -42,6 +42,9 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             response = await handler(request)
             status = response.status
+            if not response.prepared:
+                # The framework prepares it with the request that came in, which does not hold the id.
+                response.headers["X-Request-Id"] = request[REQUEST_ID]
             return response
         finally:
             seconds = time.monotonic() - started
@@ -131,6 +134,8 @@ async def mark_started(request: web.Request, _response: web.StreamResponse) -> N
 
 
 async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal `on_response_prepare`: with it the log is searched for what somebody asks about."""
+    """Signal `on_response_prepare`, for answers that a handler begins itself: with the id the log is searched
+    for what somebody asks about.
+    """
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]

@@ -82,7 +82,12 @@ async def _refuse_the_absent(
         return
     if ended.is_set() and request.app[STREAMS].closed:
         raise ShuttingDown
+    await abandon(request, job_id, identity)
+    raise ClientGone if gone else NotSignedIn
+
+
+async def abandon(request: web.Request, job_id: str, identity: Identity) -> None:
+    """Nobody waits any more: cancel the job, unless the request has a key with which it can be sent again."""
     if IDEMPOTENCY_KEY not in request.headers:
         with contextlib.suppress(NotFound, StateConflict):
             await request.app[JOBS].cancel(job_id, identity)
-    raise ClientGone if gone else NotSignedIn

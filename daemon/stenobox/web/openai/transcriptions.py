@@ -18,7 +18,7 @@ from stenobox.web.expect import invite_body
 from stenobox.web.forms import IDEMPOTENCY_KEY, Fields, read_form, refuse_early
 from stenobox.web.keys import INTAKE, MODELS, ONCE, TRANSCRIPTS, identity_of
 from stenobox.web.openai.fields import Wish, wish_of
-from stenobox.web.openai.following import follow
+from stenobox.web.openai.following import abandon, follow
 from stenobox.web.openai.problems import error_of
 from stenobox.web.openai.rendering import TEXT, body_of
 from stenobox.web.openai.streaming import Stream
@@ -83,8 +83,7 @@ async def _order(request: web.Request, wish: Wish) -> Order:
 
 async def _streamed(request: web.Request, identity: Identity, wish: Wish, job: Job) -> web.StreamResponse:
     stream = await Stream.begin(request, speakers=wish.response_format == "diarized_json")
-    # Whoever went away does not read of it; their job was cancelled.
-    with contextlib.suppress(ConnectionResetError, TimeoutError):
+    try:
         try:
             async with contextlib.aclosing(follow(request, job.id, identity)) as events:
                 async for event in events:
@@ -92,6 +91,9 @@ async def _streamed(request: web.Request, identity: Identity, wish: Wish, job: J
             await stream.done(await request.app[TRANSCRIPTS].get(job.id, identity))
         except StenoboxError as error:
             await stream.fail(error_of(problems.problem_of(error), error))
+    except (ConnectionResetError, TimeoutError):
+        # Writing tells of a reader who has gone before looking at the connection does.
+        await abandon(request, job.id, identity)
     return stream.response
 
 
