@@ -263,8 +263,11 @@ def test_what_cannot_be_served_is_a_bad_request_that_names_its_field(
 
 
 def test_refusals_are_the_clients_own_exceptions(box: Daemon, client: openai.OpenAI, spoken: Talk) -> None:
-    with pytest.raises(openai.AuthenticationError) as unknown:
-        openai.OpenAI(base_url=f"{box.url}/v1", api_key="stbx_wrong").models.list()
+    with (
+        openai.OpenAI(base_url=f"{box.url}/v1", api_key="stbx_wrong") as stranger,
+        pytest.raises(openai.AuthenticationError) as unknown,
+    ):
+        stranger.models.list()
     assert unknown.value.code == "not_signed_in"
     with pytest.raises(openai.BadRequestError) as model:
         client.audio.transcriptions.create(file=file_of(spoken), model="gpt-9")

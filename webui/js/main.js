@@ -41,6 +41,8 @@ class Page {
     this.api = new Api(() => this.signedOut());
     /** Undoes what a signed-in session set up. @type {(() => void) | null} */
     this.closeSession = null;
+    /** Whether somebody is signing out, so that the end of the session is no news. */
+    this.leaving = false;
   }
 
   /** @param {string} message */
@@ -177,6 +179,9 @@ class Page {
       });
       if (!sure) return;
     }
+    // The box ends the event stream too, and the page may hear of that first: the form would come twice, and be
+    // emptied under the hands of who has begun to sign in again.
+    this.leaving = true;
     try {
       await this.api.signOut();
     } catch (error) {
@@ -184,6 +189,8 @@ class Page {
         this.toasts.show(explain(error));
         return;
       }
+    } finally {
+      this.leaving = false;
     }
     this.closeSession?.();
     location.hash = "#/";
@@ -193,7 +200,7 @@ class Page {
 
   /** The box says that the session is over. */
   signedOut() {
-    if (!this.closeSession) return;
+    if (!this.closeSession || this.leaving) return;
     this.closeSession();
     this.showSignIn();
     this.toasts.show("Your session has ended. Please sign in again.");
