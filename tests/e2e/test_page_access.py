@@ -39,7 +39,7 @@ def test_the_set_up_link_makes_the_first_account_and_leaves_the_address_bar(
 def test_a_wrong_password_is_told_and_the_right_one_lets_in(page: Page, watch: Watch, box: Daemon) -> None:
     watch.expect_status(401)
     page.goto(box.url)
-    page.get_by_label("Name").fill(ADMIN)
+    page.get_by_label("Name", exact=True).fill(ADMIN)
     page.get_by_label("Password", exact=True).fill("not this one")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="The name or the password is not right")).to_be_visible()
@@ -135,7 +135,7 @@ def test_a_session_that_ended_elsewhere_leads_to_the_sign_in(
 
 
 def _add_user(page: Page, name: str, password: str) -> None:
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("First password", exact=True).fill(password)
     page.get_by_role("button", name="Add", exact=True).click()
 

@@ -57,7 +57,7 @@ def test_a_second_factor_is_switched_on_used_and_switched_off(page: Page, watch:
     assert codes[0] not in page.content()
 
     page.get_by_role("button", name="Sign out", exact=True).click()
-    page.get_by_label("Name").fill("nina")
+    page.get_by_label("Name", exact=True).fill("nina")
     page.get_by_label("Password", exact=True).fill(WORDS)
     expect(page.get_by_label("Code", exact=True)).to_be_hidden()
     page.get_by_role("button", name="Sign in").click()

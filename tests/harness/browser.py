@@ -88,7 +88,7 @@ class Watch:
 def sign_in(page: Page, url: str, name: str = ADMIN, password: str = PASSWORD) -> None:
     """Through the form, as a person does."""
     page.goto(url)
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Transcripts", level=1)).to_be_visible()
