@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
 from harness.daemon import Daemon
@@ -17,14 +15,6 @@ from harness.talk import Talk, talk, word_error_rate, words_of
 # Said in turns: each side is silent while the other one speaks.
 LEFT = ("Two four seven four.", "The table and the message are quiet at seven.")
 RIGHT = ("One five seven two.", "The visit with David is on Monday at nine thirty.")
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("box") / "data", model=demo_bundle) as daemon:
-        daemon.set_up()
-        daemon.wait_ready()
-        yield daemon
 
 
 def sides(at_least: float = 0.0) -> tuple[list[np.ndarray], tuple[Talk, Talk]]:

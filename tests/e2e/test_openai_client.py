@@ -38,14 +38,6 @@ def hour() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("box") / "data", model=demo_bundle) as daemon:
-        daemon.set_up()
-        daemon.wait_ready()
-        yield daemon
-
-
-@pytest.fixture(scope="module")
 def client(box: Daemon) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{box.url}/v1", api_key=box.key) as client:
         yield client

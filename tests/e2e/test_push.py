@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,14 +20,6 @@ from stenobox.cli.receipts import Receipt, Receipts, Snapshot, key_of
 
 SLOW = 4 * 2**20
 """Bytes a second of the squeezed cable: the recording below takes some six seconds."""
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("box") / "data", model=demo_bundle) as daemon:
-        daemon.set_up()
-        daemon.wait_ready()
-        yield daemon
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 import srt
 from aiohttp import ClientResponse
 
-from harness.application import Box, Person
+from harness.application import Box, Person, ended
 from harness.talk import HELD_OUT, talk
 from stenobox.exports import FORMATS
 from stenobox.types import Role
@@ -24,15 +24,7 @@ from storing import wave_bytes
 async def job(anna: Person) -> dict[str, Any]:
     """A job of anna that is done, of a recording in which something is said."""
     sent = await (await anna.upload(talk(*HELD_OUT).wav, "monday.wav", language="en")).json()
-    return await asyncio.wait_for(done(anna, sent["id"]), 120)
-
-
-async def done(person: Person, job_id: str) -> dict[str, Any]:
-    while True:
-        job = await (await person.get(f"/api/jobs/{job_id}")).json()
-        if job["state"] not in ("queued", "running"):
-            return dict(job)
-        await asyncio.sleep(0.02)
+    return await asyncio.wait_for(ended(anna, sent["id"]), 120)
 
 
 def zip_of(body: bytes) -> zipfile.ZipFile:
@@ -92,7 +84,7 @@ async def test_an_option_that_cannot_be_used_is_refused_by_its_name(
 
 async def test_several_transcripts_come_as_one_zip(box: Box, anna: Person, job: dict[str, Any]) -> None:
     other = await (await anna.upload(wave_bytes(0.3), "monday.wav")).json()
-    await done(anna, other["id"])
+    await ended(anna, other["id"])
     body = {
         "jobs": [job["id"], other["id"], "none"],
         "formats": ["txt", "srt"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.application import Box, Person
+from harness.application import Box, Person, ended
 from harness.daemon import multipart
 from harness.talk import HELD_OUT, talk
 from stenobox.types import Role
@@ -18,19 +18,11 @@ TALK = wave_bytes(0.3)
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-async def done(person: Person, job_id: str) -> dict[str, Any]:
-    while True:
-        job = await (await person.get(f"/api/jobs/{job_id}")).json()
-        if job["state"] not in ("queued", "running"):
-            return dict(job)
-        await asyncio.sleep(0.02)
-
-
 @pytest.fixture
 async def job(anna: Person) -> dict[str, Any]:
     """A job of anna that is done."""
     sent = await (await anna.upload(TALK, "monday.wav", language="English", priority="batch")).json()
-    return await asyncio.wait_for(done(anna, sent["id"]), 120)
+    return await asyncio.wait_for(ended(anna, sent["id"]), 120)
 
 
 async def test_an_upload_answers_with_the_job_in_the_published_form(anna: Person) -> None:

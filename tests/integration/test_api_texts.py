@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 
-from harness.application import Box, Person
+from harness.application import Box, Person, ended
 from stenobox.editing.lines import MAX_LINES
 from stenobox.exports import FORMATS
 from stenobox.types import Role
@@ -28,12 +28,9 @@ LINES = [
 
 async def job_of(person: Person, name: str = "monday.wav", pitch: int = 0) -> dict[str, Any]:
     sent = await (await person.upload(wave_bytes(3.0, pitch), name, language="en")).json()
-    while True:
-        job = await (await person.get(f"/api/jobs/{sent['id']}")).json()
-        if job["state"] not in ("queued", "running"):
-            assert job["state"] == "done"
-            return dict(job)
-        await asyncio.sleep(0.02)
+    job = await ended(person, sent["id"])
+    assert job["state"] == "done"
+    return job
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from error_tree import KINDS
 from stenobox.errors import RateLimited, SettingsError, StenoboxError
+from stenobox.moments import maybe, moment
 from stenobox.types import Priority
 from stenobox.web.crosssite import host_name, is_loopback
 from stenobox.web.disposition import attachment, form_names
 from stenobox.web.problems import problem_of, problem_of_http, render
 from stenobox.web.recordings import media_type
-from stenobox.web.render import maybe, moment, priority_name
+from stenobox.web.render import priority_name
 from stenobox.web.site import Site, shipped_page
 
 

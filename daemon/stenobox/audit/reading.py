@@ -9,6 +9,7 @@ from stenobox.audit.actions import SUBJECTS, Action
 from stenobox.audit.chain import COLUMNS, GENESIS, LAST, Detail, Row, record, row_of
 from stenobox.db import Database
 from stenobox.errors import InvalidRequest
+from stenobox.paging import before, check_limit
 
 MAX_PAGE = 200
 
@@ -110,18 +111,21 @@ class Trail:
         """At most `limit` (1 to 200) rows. Raises InvalidRequest for a limit out of range, or a cursor that
         is not ours.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
-        before = 2**62
-        if cursor is not None:
-            if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-                raise InvalidRequest(problem="The cursor is not one of a list that this box gave.")
-            before = int(cursor)
+        check_limit(limit, MAX_PAGE)
+        position = before(cursor)
+        values = {
+            **wanted.given,
+            "before": 2**62 if position is None else position,
+            "limit": limit + 1,
+        }
         statement = f"""
             SELECT {COLUMNS} FROM audit WHERE seq < :before{wanted.where} ORDER BY seq DESC LIMIT :limit
         """  # noqa: S608 - constants, see `where`
         async with self._db.read() as reader:
-            rows = await reader.fetch_all(statement, {**wanted.given, "before": before, "limit": limit + 1})
+            rows = await reader.fetch_all(
+                statement,
+                values,
+            )
             last = await reader.fetch_one(LAST)
         shown = tuple(row_of(row) for row in rows[:limit])
         head = Head(0, GENESIS) if last is None else Head(last["seq"], last["hash"])

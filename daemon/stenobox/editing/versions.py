@@ -127,22 +127,22 @@ class Versions:
             return current
         if current.version >= MAX_VERSIONS:
             raise TooManyVersions(limit=MAX_VERSIONS)
+        number = current.version + 1
         kept = await asyncio.to_thread(lines.keep, wanted)
         async with self._db.write() as tx:
             row = await visible(tx, current.job_id, identity)
             # Between reading and writing somebody else may have been quicker: their text is not overwritten.
             if row["version"] != current.version:
                 raise ChangedMeanwhile
-            await index.prepare(tx, current.job_id, current.version + 1, [line.text for line in wanted])
+            await index.prepare(tx, current.job_id, number, [line.text for line in wanted])
             await self._insert(tx, current, identity, kept, restored_from)
-            number = current.version + 1
             await record(tx, Action.TRANSCRIPT_CORRECTED, f"job:{current.job_id}", version=number)
-            await index.tidy(tx, current.job_id, current.version + 1)
-            told = {"job_id": current.job_id, "version": current.version + 1, "author": identity.user.name}
+            await index.tidy(tx, current.job_id, number)
+            told = {"job_id": current.job_id, "version": number, "author": identity.user.name}
             tx.after_commit(
                 functools.partial(self._events.publish, Event("transcript", row["owner_id"], told))
             )
-        return await self._transcripts.get(current.job_id, identity, version=current.version + 1)
+        return await self._transcripts.get(current.job_id, identity, version=number)
 
     async def _insert(
         self, tx: Transaction, current: Transcript, identity: Identity, kept: Kept, restored_from: int | None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from stenobox.exports.options import ExportOptions
+from stenobox.moments import moment
 from stenobox.types import Transcript
 
 
@@ -20,6 +19,5 @@ def render(transcript: Transcript, _options: ExportOptions, _title: str) -> str:
         del segment["seek"], segment["tokens"]
         if segment["words"] is None:
             del segment["words"]
-    moment = datetime.fromtimestamp(transcript.created_at, UTC).isoformat(timespec="milliseconds")
-    document["created_at"] = moment.replace("+00:00", "Z")
+    document["created_at"] = moment(transcript.created_at)
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

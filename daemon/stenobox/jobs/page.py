@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stenobox.errors import InvalidRequest
 from stenobox.types import Job, JobOptions, JobState
 
 
@@ -53,12 +52,3 @@ def page_of(rows: list[sqlite3.Row], limit: int) -> Page:
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(tuple(job_of(row) for row in shown), str(shown[-1]["seq"]) if more else None)
-
-
-def before(cursor: str | None) -> int | None:
-    """The position that a cursor stands for. Raises InvalidRequest for one that we never gave out."""
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise InvalidRequest(problem="The cursor is not one of a list that this box gave.")
-    return int(cursor)

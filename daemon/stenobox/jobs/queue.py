@@ -19,7 +19,6 @@ from stenobox.errors import (
     AudioError,
     AudioRemoved,
     BadInput,
-    InvalidRequest,
     LeaseLost,
     NotFound,
     StateConflict,
@@ -27,8 +26,9 @@ from stenobox.errors import (
 )
 from stenobox.events import EventHub
 from stenobox.jobs import statements as sql
-from stenobox.jobs.page import Page, before, encode_options, job_of, page_of
+from stenobox.jobs.page import Page, encode_options, job_of, page_of
 from stenobox.notices.webhooks import link
+from stenobox.paging import before, check_limit
 from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
 
 MAX_PAGE = 200
@@ -107,8 +107,7 @@ class Jobs:
         Following `next` shows each job that existed at the first page exactly once, whatever is added
         meanwhile. Raises InvalidRequest for a limit out of range or a cursor that is not ours.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
+        check_limit(limit, MAX_PAGE)
         statement = sql.listing(
             own=not identity.is_admin, state=state is not None, tag=tag is not None, trashed=trashed
         )

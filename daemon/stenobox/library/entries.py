@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +9,15 @@ from typing import Any
 
 import msgspec
 
+from stenobox.access.owners import sought_owner
 from stenobox.audio.tags import MAX_TITLE, title_of
 from stenobox.audit import Action, record
 from stenobox.config import MAX_DAYS
 from stenobox.db import Database, Reader
-from stenobox.errors import ChangedMeanwhile, InvalidRequest, NotFound
+from stenobox.errors import ChangedMeanwhile, InvalidRequest
 from stenobox.jobs import Jobs
 from stenobox.library import tags
+from stenobox.paging import check_limit, packed, unpacked
 from stenobox.recordings import COLUMNS, TITLE, visible
 from stenobox.types import Identity, Recording
 
@@ -34,8 +35,6 @@ FROM recordings
 """  # noqa: S608 - both parts are constants, here and below
 
 GET = f"{SHOWN} WHERE id = ?"
-
-OWNER_NAMED = "SELECT id FROM users WHERE name = ?"
 
 # Newest first; a page ends at a recording and the next begins after it. NULL means: do not filter by this.
 LIST = f"""
@@ -124,11 +123,10 @@ class Library:
         or deleted meanwhile. Raises InvalidRequest for a limit out of range, a text that is too long, or a
         cursor that is not ours; NotFound for an owner who is none.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
+        check_limit(limit, MAX_PAGE)
         if wanted.text is not None and len(wanted.text) > MAX_SOUGHT:
             raise InvalidRequest(problem=f"A text to look for has at most {MAX_SOUGHT} characters.")
-        before, before_id = _position(cursor)
+        before, before_id = (None, None) if cursor is None else unpacked(cursor, tuple[float, str], "list")
         values = {
             "trashed": wanted.trashed,
             "before": before,
@@ -138,7 +136,7 @@ class Library:
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
-            owner_id = await _owner_id(reader, identity, wanted.owner)
+            owner_id = await sought_owner(reader, identity, wanted.owner)
             rows = await reader.fetch_all(LIST, {**values, "owner_id": owner_id})
         entries = tuple(_entry_of(row) for row in rows[:limit])
         return EntryPage(entries, _cursor(entries[-1].recording) if len(rows) > limit else None)
@@ -178,17 +176,6 @@ def _entry_of(row: sqlite3.Row) -> Entry:
     return Entry(Recording(**values), owner, tuple(sorted(names, key=tags.key_of)))
 
 
-async def _owner_id(reader: Reader, identity: Identity, name: str | None) -> int | None:
-    if not identity.is_admin:
-        return identity.user.id
-    if name is None:
-        return None
-    row = await reader.fetch_one(OWNER_NAMED, (name,))
-    if row is None:
-        raise NotFound(what="user")
-    return int(row["id"])
-
-
 def _checked(change: Change) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in ("title", *DAYS):
@@ -211,15 +198,4 @@ def _title(text: str) -> str:
 
 
 def _cursor(last: Recording) -> str:
-    position = msgspec.json.encode((last.created_at, last.id))
-    return base64.urlsafe_b64encode(position).decode().rstrip("=")
-
-
-def _position(cursor: str | None) -> tuple[float | None, str | None]:
-    if cursor is None:
-        return None, None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(text, type=tuple[float, str])
-    except (ValueError, msgspec.DecodeError):
-        raise InvalidRequest(problem="The cursor is not one of a list that this box gave.") from None
+    return packed((last.created_at, last.id))

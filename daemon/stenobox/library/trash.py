@@ -71,9 +71,7 @@ class Trash:
         A running job has to be cancelled first: StateConflict. Raises NotFound.
         """
         async with self._db.write() as tx:
-            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
-            await self._put(tx, job, self._clock())
-            await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
+            await self._put_one(tx, job_id, identity)
 
     async def put_jobs(
         self, job_ids: Iterable[str], identity: Identity
@@ -89,9 +87,7 @@ class Trash:
             async with self._db.write() as tx:
                 for job_id in turn:
                     try:
-                        job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
-                        await self._put(tx, job, self._clock())
-                        await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
+                        await self._put_one(tx, job_id, identity)
                         gone.append(job_id)
                     except (NotFound, StateConflict) as error:
                         # Refused before anything was written.
@@ -152,6 +148,11 @@ class Trash:
             await record(tx, Action.RECORDING_ERASED, f"recording:{recording.id}", owner=recording.owner_id)
             await tx.execute(tags.DROP_UNUSED)
         await self._recordings.discard(recording.sha256)
+
+    async def _put_one(self, tx: Transaction, job_id: str, identity: Identity) -> None:
+        job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+        await self._put(tx, job, self._clock())
+        await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
 
     async def _put(self, tx: Transaction, job: Job, now: float) -> None:
         values = {"id": job.id, "recording_id": job.recording_id, "now": now}

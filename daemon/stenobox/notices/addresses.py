@@ -7,9 +7,10 @@ a cloud's metadata. So only public addresses are allowed, and those that the adm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_network
 
 from stenobox.errors import SettingsError
+from stenobox.networks import address_of
 
 # IANA, IPv4 Special-Purpose Address Registry: what is not globally reachable; multicast, and 6to4's relays.
 NOT_PUBLIC_V4 = tuple(
@@ -42,12 +43,12 @@ class Allowed:
 
     def listed(self, text: str) -> bool:
         """Whether the administrator named this address: there, HTTP without encryption will do."""
-        address = _address(text)
+        address = address_of(text)
         return address is not None and any(address in network for network in self._listed)
 
     def allows(self, text: str) -> bool:
         """Whether a request may go to this address; never to what is no address."""
-        address = _address(text)
+        address = address_of(text)
         if address is None:
             return False
         if any(address in network for network in self._listed):
@@ -55,14 +56,3 @@ class Allowed:
         if isinstance(address, IPv4Address):
             return not any(address in network for network in NOT_PUBLIC_V4)
         return address in PUBLIC_V6 and not any(address in network for network in NOT_PUBLIC_V6)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An IPv4 address in IPv6's form (::ffff:10.0.0.1) is that IPv4 address."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address

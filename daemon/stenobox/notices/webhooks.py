@@ -18,6 +18,7 @@ from stenobox.db import Database, Transaction
 from stenobox.errors import InvalidRequest, NotFound
 from stenobox.notices.addresses import Allowed
 from stenobox.notices.signing import new_signing_secret
+from stenobox.paging import before, check_limit
 from stenobox.types import Identity
 
 MAX_WEBHOOKS = 20
@@ -202,11 +203,13 @@ class Webhooks:
         self, webhook_id: str, identity: Identity, limit: int = 50, cursor: str | None = None
     ) -> DeliveryPage:
         """What was sent, or waits. Raises NotFound, InvalidRequest."""
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-            raise InvalidRequest(problem="The cursor is not one of a list that this box gave.")
-        values = {"webhook_id": webhook_id, "before": int(cursor or 2**62), "limit": limit + 1}
+        check_limit(limit, MAX_PAGE)
+        position = before(cursor)
+        values = {
+            "webhook_id": webhook_id,
+            "before": 2**62 if position is None else position,
+            "limit": limit + 1,
+        }
         async with self._db.read() as reader:
             if await reader.fetch_one(GET, (webhook_id, identity.user.id)) is None:
                 raise NotFound(what="webhook")

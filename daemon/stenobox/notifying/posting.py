@@ -7,7 +7,6 @@ import contextlib
 import email.utils
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from yarl import URL
 
 import stenobox
 from stenobox.config import WebhooksSettings
+from stenobox.moments import maybe, moment
 from stenobox.notices import Allowed, Due
 from stenobox.notices.signing import signed_headers
 from stenobox.notifying.guarded import AddressRefused, guarded_session, tls_context
@@ -110,13 +110,13 @@ def payload(notice: Due) -> dict[str, Any]:
             "recording_id": notice.recording_id,
             "state": notice.event.removeprefix("job."),
             "error": notice.error,
-            "created_at": _moment(notice.queued_at),
-            "started_at": _moment(notice.started_at),
-            "finished_at": _moment(notice.finished_at),
+            "created_at": maybe(notice.queued_at),
+            "started_at": maybe(notice.started_at),
+            "finished_at": maybe(notice.finished_at),
         }
     if notice.title is not None:
         data["title"] = notice.title
-    return {"type": notice.event, "timestamp": _moment(notice.created_at), "data": data}
+    return {"type": notice.event, "timestamp": moment(notice.created_at), "data": data}
 
 
 def retry_after(header: str | None, now: float) -> float | None:
@@ -129,9 +129,3 @@ def retry_after(header: str | None, now: float) -> float | None:
     with contextlib.suppress(ValueError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
     return None
-
-
-def _moment(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

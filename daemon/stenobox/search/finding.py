@@ -10,7 +10,6 @@ newest come first.
 from __future__ import annotations
 
 import asyncio
-import base64
 import math
 import sqlite3
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from stenobox.access.owners import sought_owner
 from stenobox.db import Database, Reader
-from stenobox.errors import InvalidRequest, NotFound
+from stenobox.paging import check_limit, packed, unpacked
 from stenobox.search import passages, query, scripts
 from stenobox.search.index import LANGUAGE, OWNER, TAG
 from stenobox.search.passages import Part, Passage
@@ -78,8 +78,6 @@ SELECT COUNT(*) AS n FROM search_index WHERE search_index MATCH :match AND searc
 AGES = """
 SELECT MIN(id) AS low, MAX(id) AS high FROM search_docs WHERE created_at >= :since AND created_at < :until
 """
-
-OWNER_NAMED = "SELECT id FROM users WHERE name = ?"
 
 TAGS_NAMED = "SELECT id FROM tags WHERE key = :key AND (:owner_id IS NULL OR owner_id = :owner_id)"
 
@@ -166,10 +164,9 @@ class Finder:
 
         Raises BadQuery, InvalidRequest for a limit or a cursor that is none, NotFound for such an owner.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(problem=f"The limit must be between 1 and {MAX_PAGE}.")
+        check_limit(limit, MAX_PAGE)
         asked = query.read(wish.text)
-        newest, offset = _position(cursor)
+        newest, offset = (None, 0) if cursor is None else unpacked(cursor, tuple[_Count, _Count], "search")
         async with self._turns, self._db.read() as reader:
             values = await self._narrowed(reader, identity, wish, asked, newest)
             if values is None:
@@ -180,14 +177,14 @@ class Finder:
             hits = await _shown(reader, [row["id"] for row in rows], values)
         total = rows[0]["found"] if rows else 0
         more = offset + len(rows) < total
-        after = _cursor(values["high"], offset + len(rows)) if more else None
+        after = packed((values["high"], offset + len(rows))) if more else None
         return Found(hits, total, complete=total < CANDIDATES, next=after)
 
     async def _narrowed(
         self, reader: Reader, identity: Identity, wish: Wish, asked: query.Query, newest: int | None
     ) -> dict[str, Any] | None:
         """The parameters of the statements; None when nothing can fit."""
-        owner_id = await _owner_id(reader, identity, wish.owner)
+        owner_id = await sought_owner(reader, identity, wish.owner)
         scope: list[str] = []
         if owner_id is not None:
             scope.append(f'"{OWNER}{owner_id}"')
@@ -214,17 +211,6 @@ class Finder:
         if newest is not None:
             high = min(high, newest)
         return {"match": match, "owner_id": owner_id, "low": low, "high": high, **ages}
-
-
-async def _owner_id(reader: Reader, identity: Identity, name: str | None) -> int | None:
-    if not identity.is_admin:
-        return identity.user.id
-    if name is None:
-        return None
-    row = await reader.fetch_one(OWNER_NAMED, (name,))
-    if row is None:
-        raise NotFound(what="user")
-    return int(row["id"])
 
 
 async def _all_common(reader: Reader, asked: query.Query) -> bool:
@@ -296,17 +282,3 @@ def _tags(marked: str) -> tuple[Part, ...]:
         Part(name.replace(passages.OPEN, "").replace(passages.CLOSE, ""), passages.OPEN in name)
         for name in sorted(names, key=str.casefold)
     )
-
-
-def _cursor(newest: int, offset: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((newest, offset))).decode().rstrip("=")
-
-
-def _position(cursor: str | None) -> tuple[int | None, int]:
-    if cursor is None:
-        return None, 0
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(text, type=tuple[_Count, _Count])
-    except (ValueError, msgspec.DecodeError):
-        raise InvalidRequest(problem="The cursor is not one of a search that this box gave.") from None

@@ -12,6 +12,7 @@ from stenobox.types import Identity
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import ACCOUNTS, API_KEYS, QUOTAS, SECOND_FACTORS, USERS, identity_of
+from stenobox.web.query import number_in_path
 from stenobox.web.schemas import NewKey, NewUser, PasswordReset, UserChange
 
 
@@ -88,15 +89,9 @@ async def create_key(request: web.Request) -> web.Response:
 
 async def revoke_key(request: web.Request) -> web.Response:
     identity = identity_of(request)
-    await request.app[ACCOUNTS].revoke_key(_key_id(request.match_info["id"]), _owner_limit(identity))
+    await request.app[ACCOUNTS].revoke_key(number_in_path(request, "id", "key"), _owner_limit(identity))
     return web.Response(status=204)
 
 
 def _owner_limit(identity: Identity) -> int | None:
     return None if identity.is_admin else identity.user.id
-
-
-def _key_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidRequest(problem="A key is named by its number.")
-    return int(text)

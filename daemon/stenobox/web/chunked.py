@@ -11,6 +11,7 @@ from aiohttp import web
 from stenobox.errors import ChunkTooLarge, EmptyChunk, InvalidRequest
 from stenobox.intake.upload import Upload
 from stenobox.joboptions import order_of
+from stenobox.moments import maybe
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.expect import invite_body
@@ -93,6 +94,6 @@ def _rendered(request: web.Request, upload: Upload) -> answers.Upload:
         received=upload.received if whole is None else whole,
         ranges=[list(part) for part in (upload.ranges if whole is None else ((0, whole),))],
         chunk_size=request.app[SETTINGS].uploads.chunk_bytes,
-        expires_at=render.maybe(upload.expires_at),
+        expires_at=maybe(upload.expires_at),
         job_id=upload.job_id,
     )

@@ -15,8 +15,8 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from stenobox.networks import Address, Client, Network, address_of
-from stenobox.web.keys import CLIENT, PROXIES, SETTINGS
-from stenobox.web.peer import is_control
+from stenobox.web.keys import CLIENT, PROXIES, REQUEST_ID, SETTINGS
+from stenobox.web.peer import is_control, is_encrypted
 from stenobox.web.problems import Problem, render
 from stenobox.web.rules import Handler
 
@@ -30,12 +30,16 @@ _PAIR: Final = re.compile(r'\s*(?P<name>[A-Za-z]+)\s*=\s*(?:"(?P<quoted>[^"\\]*)
 
 @web.middleware
 async def see_client(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Outermost: what is behind it finds the client in `remote`, `scheme`, `secure` and `host`."""
+    """Outermost: what is behind it finds the client in `remote`, `scheme`, `secure` and `host`.
+
+    What both this request and the one for those behind have to know, such as its id, is set here.
+    """
+    request[REQUEST_ID] = secrets.token_hex(8)
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) > 1 or (not hosts and request.version >= (1, 1)):
         # RFC 9112, section 3.2.
         problem = Problem(400, "invalid_request", "Bad Request", "A request names one Host.")
-        return render(problem, secrets.token_hex(8))
+        return render(problem, request[REQUEST_ID])
     client = client_of(request, request.app[PROXIES], request.app[SETTINGS].listen.proxy_header)
     request[CLIENT] = client
     return await handler(
@@ -49,8 +53,7 @@ async def see_client(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def client_of(request: web.BaseRequest, proxies: tuple[Network, ...], header: str) -> Client:
     """The client by the connection, or by what trusted proxies say of it."""
-    transport = request.transport
-    secure = transport is not None and transport.get_extra_info("ssl_object") is not None
+    secure = is_encrypted(request)
     # Never `request.host` without the header: it would ask the DNS for this machine's name.
     host = request.headers.get(hdrs.HOST, "")
     if is_control(request):

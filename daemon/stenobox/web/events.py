@@ -12,28 +12,21 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from stenobox.events import Subscription
 from stenobox.types import Event
 from stenobox.web import render
 from stenobox.web.identify import still_allowed
 from stenobox.web.keys import EVENTS, STREAMS, identity_of
+from stenobox.web.streams import STALLED_S, event_stream
 
 HEARTBEAT_S = 15.0
-
-STALLED_S = 30.0
-"""A reader that takes nothing for this long is gone; its page connects again if it is not."""
 
 
 async def events(request: web.Request) -> web.StreamResponse:
     identity = identity_of(request)
-    response = web.StreamResponse()
-    response.content_type = "text/event-stream"
-    response.charset = "utf-8"
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
-    # nginx would collect events in its buffer otherwise.
-    response.headers["X-Accel-Buffering"] = "no"
+    response = event_stream()
     with (
         request.app[EVENTS].subscribe(identity) as subscription,
         request.app[STREAMS].opened(identity.user.id) as ended,

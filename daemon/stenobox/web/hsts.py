@@ -11,13 +11,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from stenobox.web.keys import SETTINGS, TLS
+from stenobox.web.peer import is_encrypted
 
 
 async def add_hsts(request: web.Request, response: web.StreamResponse) -> None:
     """Signal `on_response_prepare`. Without `includeSubDomains`: the box does not own its domain."""
     seconds = request.app[SETTINGS].tls.hsts_seconds
     pair = request.app[TLS].pair
-    transport = request.transport
-    encrypted = transport is not None and transport.get_extra_info("ssl_object") is not None
-    if seconds and encrypted and pair is not None and not pair.is_self_signed:
+    if seconds and is_encrypted(request) and pair is not None and not pair.is_self_signed:
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"

@@ -1,11 +1,10 @@
-"""What every request passes: a request id, error rendering, then the gate. Nothing is reached past the gate
+"""What every request passes: the log, error rendering, then the gate. Nothing is reached past the gate
 by default.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 
 from aiohttp import web
@@ -30,10 +29,7 @@ log = get_logger(__name__)
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id, and log and count its end: never its path, which may name things, only its
-    route.
-    """
-    request[REQUEST_ID] = secrets.token_hex(8)
+    """Log and count a request's end: never its path, which may name things, only its route."""
     route = rule_of(request)
     name = "unknown" if route is None else route.path
     started = time.monotonic()
@@ -42,9 +38,6 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             response = await handler(request)
             status = response.status
-            if not response.prepared:
-                # The framework prepares it with the request that came in, which does not hold the id.
-                response.headers["X-Request-Id"] = request[REQUEST_ID]
             return response
         finally:
             seconds = time.monotonic() - started
@@ -134,8 +127,6 @@ async def mark_started(request: web.Request, _response: web.StreamResponse) -> N
 
 
 async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal `on_response_prepare`, for answers that a handler begins itself: with the id the log is searched
-    for what somebody asks about.
-    """
+    """Signal `on_response_prepare`: with it the log is searched for what somebody asks about."""
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]

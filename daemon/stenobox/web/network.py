@@ -6,11 +6,11 @@ from datetime import datetime
 
 from aiohttp import web
 
+from stenobox.moments import moment
 from stenobox.tls import Pair
 from stenobox.web.bodies import json_response
 from stenobox.web.keys import TLS
 from stenobox.web.network_shapes import Certificate, Tls
-from stenobox.web.render import moment
 
 
 async def tls_state(request: web.Request) -> web.Response:

@@ -9,13 +9,13 @@ from typing import Any, cast
 import msgspec
 from aiohttp import web
 
-from stenobox.errors import InvalidRequest, MailOff, WebhooksOff
+from stenobox.errors import MailOff, WebhooksOff
+from stenobox.moments import maybe, moment
 from stenobox.notices import Delivery, MailNotice, Webhook, Webhooks, Wishes
 from stenobox.web import notices_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import MAIL_NOTICES, SETTINGS, WEBHOOKS, identity_of
-from stenobox.web.query import limit_of
-from stenobox.web.render import maybe, moment
+from stenobox.web.query import limit_of, number_in_path
 
 ENDS: tuple[shapes.JobEnd, ...] = ("job.done", "job.failed", "job.quarantined", "job.cancelled")
 
@@ -68,10 +68,8 @@ async def list_deliveries(request: web.Request) -> web.Response:
 
 
 async def redeliver(request: web.Request) -> web.Response:
-    number = request.match_info["delivery"]
-    if not (number.isascii() and number.isdigit() and len(number) <= 18):
-        raise InvalidRequest(problem="A delivery is named by its number.")
-    delivery = await _webhooks(request).redeliver(request.match_info["id"], int(number), identity_of(request))
+    number = number_in_path(request, "delivery", "delivery")
+    delivery = await _webhooks(request).redeliver(request.match_info["id"], number, identity_of(request))
     return json_response(_delivery(delivery), 202)
 
 

@@ -19,6 +19,11 @@ OPERATOR = Identity(
 )
 
 
+def is_encrypted(request: web.BaseRequest) -> bool:
+    """Whether the connection itself is, whatever a proxy says."""
+    return request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
+
+
 def is_control(request: web.BaseRequest) -> bool:
     """True when the request came over the control socket."""
     transport = request.transport

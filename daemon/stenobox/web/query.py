@@ -29,6 +29,14 @@ def number_of(request: web.Request, name: str, default: int) -> int:
     return int(text)
 
 
+def number_in_path(request: web.Request, name: str, what: str) -> int:
+    """The number by which the address names a thing. Raises InvalidRequest."""
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest(problem=f"A {what} is named by its number.")
+    return int(text)
+
+
 def limit_of(request: web.Request) -> int:
     """How much of a list is asked for. Raises InvalidRequest."""
     return number_of(request, "limit", DEFAULT_LIMIT)

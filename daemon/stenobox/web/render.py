@@ -4,23 +4,13 @@ millisecond.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from stenobox.access import KeyInfo
 from stenobox.library import Entry, Use, Waveform
+from stenobox.moments import maybe, moment
 from stenobox.types import Event, Job, Priority, User
 from stenobox.web import answers
-
-
-def maybe(seconds: float | None) -> str | None:
-    """`moment`, where there is one."""
-    return None if seconds is None else moment(seconds)
-
-
-def moment(seconds: float) -> str:
-    """Unix seconds as `2026-01-31T09:30:00.000Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def job(value: Job) -> answers.Job:

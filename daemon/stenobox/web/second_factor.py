@@ -6,12 +6,12 @@ import asyncio
 
 from aiohttp import web
 
+from stenobox.moments import maybe
 from stenobox.web import people_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import ACCOUNTS, SECOND_FACTORS, identity_of
 from stenobox.web.qrcode import qr_code
 from stenobox.web.reauthentication import confirm_password
-from stenobox.web.render import maybe
 
 
 async def state(request: web.Request) -> web.Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from stenobox.access import SessionInfo
-from stenobox.errors import InvalidRequest
+from stenobox.moments import moment
 from stenobox.web import people_shapes as shapes
 from stenobox.web.bodies import json_response
 from stenobox.web.cookies import session_token
 from stenobox.web.keys import ACCOUNTS, SESSIONS, STREAMS, identity_of
-from stenobox.web.render import moment
+from stenobox.web.query import number_in_path
 
 
 async def list_own(request: web.Request) -> web.Response:
@@ -21,7 +21,7 @@ async def list_own(request: web.Request) -> web.Response:
 
 async def end_one(request: web.Request) -> web.Response:
     user = identity_of(request).user
-    await request.app[SESSIONS].revoke_one(_number(request.match_info["id"]), user.id)
+    await request.app[SESSIONS].revoke_one(number_in_path(request, "id", "session"), user.id)
     # Of all sessions: which stream belongs to which is not kept, and a page connects again by itself.
     request.app[STREAMS].end_of(user.id)
     return web.Response(status=204)
@@ -49,9 +49,3 @@ def _session(value: SessionInfo) -> shapes.Session:
         last_seen_at=moment(value.last_seen_at),
         ends_at=moment(value.ends_at),
     )
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidRequest(problem="A session is named by its number.")
-    return int(text)

@@ -7,6 +7,22 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 
+from aiohttp import hdrs, web
+
+STALLED_S = 30.0
+"""A reader that takes nothing for this long is gone; a page connects again if it is not."""
+
+
+def event_stream() -> web.StreamResponse:
+    """An answer of server-sent events (HTML Living Standard, section 9.2), not begun."""
+    response = web.StreamResponse()
+    response.content_type = "text/event-stream"
+    response.charset = "utf-8"
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    # nginx would collect events in its buffer otherwise.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
 
 class OpenStreams:
     """Every open stream waits on an event of its own, so that it ends when its user's access does."""

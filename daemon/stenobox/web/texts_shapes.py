@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from stenobox.editing import difference, versions
+from stenobox.moments import moment
 from stenobox.search import finding, passages
 from stenobox.types import Segment, Transcript
 from stenobox.web.answers import Channel, Line, Moment, Said, Seconds
-from stenobox.web.render import moment
 
 
 class CorrectedLine(msgspec.Struct, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from stenobox.web.keys import INTAKE, MODELS, ONCE, identity_of
 async def create_jobs(request: web.Request) -> web.Response:
     identity = identity_of(request)
     await refuse_early(request, identity)
-    key_of(request.headers.get(IDEMPOTENCY_KEY))
+    key = key_of(request.headers.get(IDEMPOTENCY_KEY))
     await _order(request, [])
     invite_body(request)
     intake = request.app[INTAKE]
@@ -34,7 +34,7 @@ async def create_jobs(request: web.Request) -> web.Response:
         order = await _order(request, await read_form(request, received, check))
         if not received:
             raise InvalidRequest(problem="The form has no part named 'file'.")
-        jobs, problems = await _accept_all(request, identity, received, order)
+        jobs, problems = await _accept_all(request, identity, received, order, key)
     finally:
         for left in received:
             await intake.discard(left)
@@ -51,7 +51,7 @@ async def _order(request: web.Request, fields: Fields) -> Order:
 
 
 async def _accept_all(
-    request: web.Request, identity: Identity, received: list[Received], order: Order
+    request: web.Request, identity: Identity, received: list[Received], order: Order, key: str | None
 ) -> tuple[list[Job], list[answers.FileProblem]]:
     """Make a job of each file. One bad file among several is a problem of its own and spoils no other.
 
@@ -60,7 +60,6 @@ async def _accept_all(
     jobs: list[Job] = []
     problems: list[answers.FileProblem] = []
     first: StenoboxError | None = None
-    key = key_of(request.headers.get(IDEMPOTENCY_KEY))
     for part, item in enumerate(received):
         try:
             jobs.append(await request.app[ONCE].accept(identity, item, order, key=key, part=part))

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from stenobox.types import Transcript
 from stenobox.web.answers import Said
 from stenobox.web.openai import shapes
 from stenobox.web.openai.rendering import segment_id, speaker, usage
-
-STALLED_S: Final = 30.0
-"""A reader that takes nothing for this long is gone."""
+from stenobox.web.streams import STALLED_S, event_stream
 
 
 class Stream:
@@ -36,12 +34,7 @@ class Stream:
     @classmethod
     async def begin(cls, request: web.Request, *, speakers: bool) -> Self:
         """Send the headers. `speakers`: each line is an event of its own as well, with who said it."""
-        response = web.StreamResponse()
-        response.content_type = "text/event-stream"
-        response.charset = "utf-8"
-        response.headers[hdrs.CACHE_CONTROL] = "no-store"
-        # nginx would collect events in its buffer otherwise.
-        response.headers["X-Accel-Buffering"] = "no"
+        response = event_stream()
         await response.prepare(request)
         return cls(response, speakers=speakers)
 
