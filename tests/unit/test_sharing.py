@@ -254,9 +254,9 @@ async def test_own_lists_hold_nothing_of_others(people: People) -> None:
 async def test_search_narrowed_by_a_tag_finds_what_is_shared(people: People) -> None:
     await people.tagged("Board")
     await people.shares.give(people.anna, people.recording, "ben", Right.READ)
-    assert [hit.owner for hit in (await people.store.finder.find(people.ben, Wish("hello", tag="board"))).hits] == [
-        "anna"
-    ]
+    assert [
+        hit.owner for hit in (await people.store.finder.find(people.ben, Wish("hello", tag="board"))).hits
+    ] == ["anna"]
     assert (await people.store.finder.find(people.ben, Wish("hello", tag="other"))).hits == ()
     assert (await people.store.finder.find(people.carla, Wish("hello", tag="board"))).hits == ()
 
