@@ -33,7 +33,7 @@ async def test_an_upload_answers_with_the_job_in_the_published_form(anna: Person
     assert set(job) == {
         "id", "state", "recording_id", "filename", "priority", "progress", "model", "language", "task",
         "channels", "attempt", "error", "duration", "created_at", "started_at", "finished_at", "title",
-        "audio_removed_at", "trashed_at", "tags",
+        "audio_removed_at", "trashed_at", "tags", "owner", "access",
     }  # fmt: skip
     assert ISO.fullmatch(job["created_at"])
     assert (job["state"], job["attempt"], job["progress"], job["error"]) == ("queued", 0, 0, None)

@@ -26,7 +26,7 @@ async def test_a_recording_has_the_published_form(anna: Person, path: str) -> No
     found = await answer.json()
     assert set(found) == {
         "id", "owner", "title", "tags", "filename", "size", "sha256", "duration", "recorded", "created_at",
-        "stored_at", "audio_days", "transcript_days", "audio_removed_at", "trashed_at",
+        "stored_at", "audio_days", "transcript_days", "audio_removed_at", "trashed_at", "access",
     }  # fmt: skip
     assert (found["title"], found["tags"], found["owner"]) == ("monday.wav", [], "anna")
     assert answer.headers["ETag"].strip('"').isdigit()
