@@ -44,6 +44,7 @@ from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
 from stenobox.idempotency import Once
 from stenobox.intake.direct import DirectIntake
+from stenobox.intake.once import OnceIntake
 from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Retention, Trash, Waveforms
@@ -234,7 +235,8 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         quotas=app[keys.QUOTAS],
         probe=look_into,
     )
-    app[keys.ONCE] = Once(database, app[keys.INTAKE], app[keys.JOBS])
+    app[keys.ONCE] = Once(database)
+    app[keys.ONCE_INTAKE] = OnceIntake(app[keys.ONCE], app[keys.INTAKE], app[keys.JOBS])
     app[keys.PARTIALS] = Partials(settings.uploads, layout, database, app[keys.INTAKE])
     app[EXPIRY] = Expiry(app[keys.PARTIALS])
     app[WORKER] = Worker(

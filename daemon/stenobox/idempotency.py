@@ -1,7 +1,8 @@
 """Requests that a client sends again because it did not hear the answer: done once, and answered again.
 
 The client names its request by a key of its own choice (draft-ietf-httpapi-idempotency-key-header). What was
-made of it is noted in the transaction that makes it.
+made is noted in the transaction that makes it, so that a crash leaves both or neither. Only its kind and id
+are noted: a repeat shows it as it is then, and what was a secret of the first answer is kept nowhere.
 """
 
 from __future__ import annotations
@@ -11,15 +12,22 @@ import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from stenobox.db import Database, Transaction
-from stenobox.errors import InvalidRequest, KeyReused
-from stenobox.intake.direct import DirectIntake, Received
-from stenobox.joboptions import Order
-from stenobox.jobs import Jobs
-from stenobox.jobs.page import encode_options
-from stenobox.types import Identity, Job
+from stenobox.errors import InvalidRequest, KeyReused, StenoboxError
+
+T = TypeVar("T")
+
+Note = Callable[[Transaction, str], Awaitable[None]]
+"""Called in the transaction that makes something, with its kind and id as the audit trail has them
+(`key:12`).
+"""
+
+Make = Callable[[Note], Awaitable[T]]
+Again = Callable[[str], Awaitable[T]]
+"""Given the id of what a request made before, without its kind."""
 
 KEPT_SECONDS: Final = 24 * 3_600.0
 """A client that has not come back for so long has given up."""
@@ -27,17 +35,29 @@ KEPT_SECONDS: Final = 24 * 3_600.0
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 FIND: Final = """
-SELECT sha256, job_id FROM idempotent_requests
+SELECT sha256, made FROM named_requests
 WHERE owner_id = :owner_id AND key = :key AND part = :part AND created_at > :since
 """
 
 # One that is over in the way of a new one goes with the others of its age.
-FORGET: Final = "DELETE FROM idempotent_requests WHERE created_at <= ?"
+FORGET: Final = "DELETE FROM named_requests WHERE created_at <= ?"
 
 NOTE: Final = """
-INSERT INTO idempotent_requests (owner_id, key, part, sha256, job_id, created_at)
-VALUES (:owner_id, :key, :part, :sha256, :job_id, :now)
+INSERT INTO named_requests (owner_id, key, part, sha256, made, created_at)
+VALUES (:owner_id, :key, :part, :sha256, :made, :now)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A request under the key of an account; `part` counts what one request makes from 0. `sha256` is of
+    what it asks for: the same key with something else is a mistake.
+    """
+
+    owner_id: int
+    key: str
+    sha256: str
+    part: int = 0
 
 
 def key_of(header: str | None) -> str | None:
@@ -50,63 +70,64 @@ def key_of(header: str | None) -> str | None:
     return key
 
 
-class Once:
-    """Makes a job of a received file, or finds the one that the same request has made before."""
+def fingerprint(*said: str) -> str:
+    """Of what a request asks for, as `Named` takes it."""
+    return hashlib.sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()
 
-    def __init__(
-        self, db: Database, intake: DirectIntake, jobs: Jobs, clock: Callable[[], float] = time.time
-    ) -> None:
+
+async def unnoted(_tx: Transaction, _made: str) -> None:
+    """The Note of a request without a key."""
+
+
+class Once:
+    """Makes what a request asks for, or finds what the same request has made before."""
+
+    def __init__(self, db: Database, clock: Callable[[], float] = time.time) -> None:
         self._db = db
-        self._intake = intake
-        self._jobs = jobs
         self._clock = clock
 
-    async def accept(
-        self, identity: Identity, received: Received, order: Order, *, key: str | None, part: int = 0
-    ) -> Job:
-        """As `DirectIntake.accept`; with a key once for the file number `part` of the request.
+    async def do(self, named: Named, make: Make[T], again: Again[T]) -> T:
+        """What `make` returns, or `again` for a repeat. `make` has to call its Note in its transaction.
 
-        Raises KeyReused besides, and NotFound when the job of before is in the trash.
+        Raises KeyReused, and what the two raise.
         """
-        if key is None:
-            return await self._intake.accept(identity, received, order.options, order.priority)
-        values = {
-            "owner_id": identity.user.id,
-            "key": key,
-            "part": part,
-            "sha256": _fingerprint(received, order),
-        }
-        if (job := await self._known(identity, values)) is not None:
-            await self._intake.discard(received)
-            return job
+        if (made := await self._made(named)) is not None:
+            return await again(made)
         try:
-            return await self._intake.accept(
-                identity, received, order.options, order.priority, also=self._note(values)
-            )
-        except sqlite3.IntegrityError:
-            # The same request came a second time while the first one was being read.
-            if (job := await self._known(identity, values)) is None:
+            return await make(self._note(named))
+        except (sqlite3.IntegrityError, StenoboxError):
+            # What stands in the way may be what the same request has made in this moment.
+            if (made := await self._made(named)) is None:
                 raise
-            return job
+        return await again(made)
 
-    async def _known(self, identity: Identity, values: dict[str, object]) -> Job | None:
+    async def _made(self, named: Named) -> str | None:
+        values = {
+            "owner_id": named.owner_id,
+            "key": named.key,
+            "part": named.part,
+            "since": self._clock() - KEPT_SECONDS,
+        }
         async with self._db.read() as reader:
-            row = await reader.fetch_one(FIND, {**values, "since": self._clock() - KEPT_SECONDS})
+            row = await reader.fetch_one(FIND, values)
         if row is None:
             return None
-        if row["sha256"] != values["sha256"]:
+        if row["sha256"] != named.sha256:
             raise KeyReused
-        return await self._jobs.get(row["job_id"], identity)
+        return str(row["made"]).partition(":")[2]
 
-    def _note(self, values: dict[str, object]) -> Callable[[Transaction, Job], Awaitable[None]]:
-        async def note(tx: Transaction, job: Job) -> None:
+    def _note(self, named: Named) -> Note:
+        async def note(tx: Transaction, made: str) -> None:
             now = self._clock()
+            values = {
+                "owner_id": named.owner_id,
+                "key": named.key,
+                "part": named.part,
+                "sha256": named.sha256,
+                "made": made,
+                "now": now,
+            }
             await tx.execute(FORGET, (now - KEPT_SECONDS,))
-            await tx.execute(NOTE, {**values, "job_id": job.id, "now": now})
+            await tx.execute(NOTE, values)
 
         return note
-
-
-def _fingerprint(received: Received, order: Order) -> str:
-    wishes = f"{received.sha256} {int(order.priority)} {encode_options(order.options)}"
-    return hashlib.sha256(wishes.encode()).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.daemon import ADMIN, PASSWORD, Daemon
-from harness.nginx import Nginx
+from harness.nginx import Proxy
 from storing import wave_bytes
 
 TALK = wave_bytes(0.2)
@@ -23,7 +23,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Itera
     settings |= {"limits.requests_per_second": 0.01}
     with Daemon(folder / "data", model=demo_bundle, settings=settings) as box:
         box.set_up()
-        with Nginx(folder / "nginx", box.url) as nginx:
+        with Proxy(folder / "nginx", box.url) as nginx:
             box.url, box.trust = nginx.url, nginx.trust
             yield box
 

@@ -15,6 +15,7 @@ from harness.application import Box, Person, running_box, settings_for
 from harness.daemon import ADMIN, PASSWORD
 from stenobox.audit import Action, Filter
 from stenobox.config import MailSettings, WebhooksSettings
+from stenobox.tokenbucket import TokenBucket
 from stenobox.types import Identity, Role, User
 from stenobox.web.keys import EVENTS, LOGIN_FAILURES, TRAIL
 from stenobox.web.routes import ROUTES
@@ -212,7 +213,7 @@ async def test_log_ins_that_work_and_that_fail_are_recorded(box: Box, anna: Pers
 
 async def test_guessing_passwords_cannot_fill_the_disk(box: Box, anna: Person) -> None:
     failures = box.app[LOGIN_FAILURES]
-    failures._tokens, failures._clock = 4.0, lambda: failures._at
+    failures._rows = TokenBucket(4, 20.0, lambda: 0.0)
     for number in range(40):
         answer = await box.nobody.post(
             "/api/auth/login", json={"name": f"nobody{number}", "password": "a guess, one of many"}

@@ -109,7 +109,11 @@ def accounts_and_keys(box: Daemon) -> None:
     code = pyotp.TOTP(begun["secret"]).now()
     confirmed = box.post("/api/auth/totp/confirm", json_body={"code": code}, **signed_in).json
     box.secrets |= {begun["secret"], *confirmed["recovery_codes"]}
-    hook = box.post("/api/webhooks", json_body={"url": f"https://{CANARY}.invalid/{CANARY}"})
+    hook = box.post(
+        "/api/webhooks",
+        json_body={"url": f"https://{CANARY}.invalid/{CANARY}"},
+        headers={"Idempotency-Key": f"{CANARY}-hook"},
+    )
     assert hook.status == 201, hook.text
     box.secrets.add(hook.json["secret"])
 

@@ -13,6 +13,7 @@ from error_tree import KINDS
 from harness.application import Person
 from stenobox.audit.actions import MEANINGS, Action
 from stenobox.cli import parser
+from stenobox.web.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "daemon" / "REFERENCE.md"
@@ -40,6 +41,10 @@ async def test_every_metric_is_documented_with_its_type_and_help(anna: Person) -
 
 def test_every_error_code_is_documented_with_its_status_and_title() -> None:
     assert rows("Error codes") == {kind.code: [str(kind.status), kind.title] for kind in KINDS}
+
+
+def test_every_route_that_takes_an_idempotency_key_is_documented() -> None:
+    assert rows("Idempotency keys").keys() == {f"{r.method} {r.path}" for r in ROUTES if r.idempotent}
 
 
 def test_every_command_is_documented_with_its_help() -> None:

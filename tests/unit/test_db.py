@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from older import older_database
 from stenobox.db import Database, Transaction
-from stenobox.db.migrations import APPLICATION_ID, CREATE_RECORD, MIGRATIONS, Migration, migrate
+from stenobox.db.migrations import MIGRATIONS, Migration, migrate
 from stenobox.errors import DataError, DiskFull
 
 INSERT = "INSERT INTO users (name, role, password_hash, created_at) VALUES (?, 'user', 'x', 0)"
@@ -276,18 +276,9 @@ async def test_a_step_of_a_lower_number_that_arrives_second_runs_too(db: Databas
 
 async def test_recordings_from_before_the_library_have_their_age_and_stay_forever(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        old.execute(CREATE_RECORD)
-        for step in MIGRATIONS[:2]:
-            for statement in step.statements:
-                old.execute(statement)
-            old.execute(
-                "INSERT INTO schema_migrations (version, description) VALUES (?, '')", (step.version,)
-            )
+    with older_database(path, MIGRATIONS[:2]) as old:
         old.execute(INSERT, ("ann",))
         old.execute("INSERT INTO recordings VALUES ('r', 1, ?, 5, 'a.wav', 1.5, 1000.0)", ("a" * 64,))
-        old.commit()
     db = await Database.open(path)
     async with db.read() as reader:
         row = await reader.fetch_one("SELECT * FROM recordings")

@@ -17,7 +17,9 @@ from stenobox.config import MailSettings, Settings, WebhooksSettings
         (WebhooksSettings(enabled=True), Verdict.OK, "public addresses"),
         (WebhooksSettings(enabled=True, allow=("10.0.0.0/8",)), Verdict.OK, "10.0.0.0/8"),
         (WebhooksSettings(enabled=True, allow=("0.0.0.0/0",)), Verdict.WARN, "name your LAN"),
+        (WebhooksSettings(enabled=True, allow=(" ::/0 ",)), Verdict.WARN, "name your LAN"),
         (WebhooksSettings(allow=("10.0.0.1/8",)), Verdict.FAIL, "webhooks.allow"),
+        (WebhooksSettings(allow=("somewhere",)), Verdict.FAIL, "a network such as 10.0.0.0/24"),
         (WebhooksSettings(ca=Path("/nowhere/ca.pem")), Verdict.FAIL, "webhooks.ca"),
     ],
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from older import older_database
 from stenobox.access import Keys, SecondFactors
 from stenobox.access.secrets import fingerprint
 from stenobox.cli.keys import expiry_of
 from stenobox.db import Database
-from stenobox.db.migrations import APPLICATION_ID, CREATE_RECORD, MIGRATIONS
+from stenobox.db.migrations import MIGRATIONS
 from stenobox.errors import InvalidRequest
 from stenobox.types import Role, Scope
 from stenobox.web.browsers import UNKNOWN, browser_of
@@ -56,15 +55,8 @@ def test_the_end_of_a_key_is_told_in_days_or_as_a_date() -> None:
 
 async def test_keys_from_before_scopes_keep_what_they_could_do(tmp_path: Path) -> None:
     path = tmp_path / "stenobox.db"
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        old.execute(CREATE_RECORD)
-        for step in itertools.takewhile(lambda step: "scopes" not in step.description, MIGRATIONS):
-            for statement in step.statements:
-                old.execute(statement)
-            old.execute(
-                "INSERT INTO schema_migrations (version, description) VALUES (?, '')", (step.version,)
-            )
+    steps = itertools.takewhile(lambda step: "scopes" not in step.description, MIGRATIONS)
+    with older_database(path, steps) as old:
         for number, role in enumerate(Role, 1):
             old.execute(
                 "INSERT INTO users (id, name, role, password_hash, created_at) VALUES (?, ?, ?, 'none', 0)",
@@ -75,7 +67,6 @@ async def test_keys_from_before_scopes_keep_what_they_could_do(tmp_path: Path) -
                 " VALUES (?, 'old', 'stbx_', ?, 0)",
                 (number, fingerprint(f"stbx_{role}")),
             )
-        old.commit()
     database = await Database.open(path)
     try:
         found = {

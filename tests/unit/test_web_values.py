@@ -8,16 +8,18 @@ from string import Formatter
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from error_tree import KINDS
-from stenobox.errors import RateLimited, SettingsError, StenoboxError
+from stenobox.errors import InvalidRequest, RateLimited, SettingsError, StenoboxError
 from stenobox.moments import maybe, moment
 from stenobox.types import Priority
 from stenobox.web.crosssite import host_name, is_loopback
 from stenobox.web.disposition import attachment, form_names
 from stenobox.web.problems import problem_of, problem_of_http, render
+from stenobox.web.query import moment_of
 from stenobox.web.recordings import media_type
 from stenobox.web.render import priority_name
 from stenobox.web.site import Site, shipped_page
@@ -60,6 +62,28 @@ def test_the_frameworks_refusals_have_the_same_form(error: web.HTTPException, co
     problem = problem_of_http(error)
     assert (problem.status, problem.code) == (error.status, code)
     assert ("Allow" in problem.headers) == (error.status == 405)
+
+
+@pytest.mark.parametrize(
+    ("text", "days_after", "seconds"),
+    [
+        ("1970-01-02", 0, 86_400.0),
+        ("1970-01-02", 1, 172_800.0),
+        ("1970-01-02T00:00:01.500Z", 0, 86_401.5),
+        ("1970-01-02T00:00:01.5", 1, 86_401.5),
+        ("1970-01-02T01:00:00%2B01:00", 1, 86_400.0),
+    ],
+)
+def test_a_day_is_where_it_begins_or_where_the_next_one_does_and_a_moment_is_itself(
+    text: str, days_after: int, seconds: float
+) -> None:
+    assert moment_of(make_mocked_request("GET", f"/?to={text}"), "to", days_after=days_after) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "1e999", "9999-12-31", "0001-01-01T00:00%2B99:00"])
+def test_what_is_no_day_or_past_the_end_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="2026-01-31"):
+        moment_of(make_mocked_request("GET", f"/?to={text}"), "to", days_after=1)
 
 
 @given(st.text(max_size=300), st.sampled_from(["txt", "srt"]))

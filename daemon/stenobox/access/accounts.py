@@ -9,6 +9,7 @@ from stenobox.access.keys import DEFAULT_SCOPES, KeyInfo, Keys
 from stenobox.access.second_factors import SecondFactors
 from stenobox.access.sessions import Sessions
 from stenobox.access.users import Users
+from stenobox.idempotency import Note, unnoted
 from stenobox.types import Role, Scope, User
 
 
@@ -36,9 +37,9 @@ class Accounts:
         self._factors = factors
         self._on_ended = on_ended
 
-    async def add_user(self, name: str, role: Role, password: str) -> User:
+    async def add_user(self, name: str, role: Role, password: str, note: Note = unnoted) -> User:
         """Raises InvalidRequest, WeakPassword, NameTaken."""
-        return await self._users.add(name, role, password)
+        return await self._users.add(name, role, password, note=note)
 
     async def list_users(self) -> list[User]:
         return await self._users.list()
@@ -84,10 +85,11 @@ class Accounts:
         key_name: str,
         scopes: Iterable[Scope] = DEFAULT_SCOPES,
         expires_at: float | None = None,
+        note: Note = unnoted,
     ) -> tuple[KeyInfo, str]:
         """A key and its secret, shown this once. Raises NotFound, InvalidRequest."""
         user = await self._users.find(user_name)
-        return await self._keys.create(user.id, key_name, scopes, expires_at)
+        return await self._keys.create(user.id, key_name, scopes, expires_at, note)
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
         """Raises NotFound."""

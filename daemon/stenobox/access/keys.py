@@ -16,6 +16,7 @@ from stenobox.access.users import user_of
 from stenobox.audit import Action, record
 from stenobox.db import Database
 from stenobox.errors import InvalidRequest, NotFound
+from stenobox.idempotency import Note, unnoted
 from stenobox.types import Role, Scope, User
 
 PREFIX = "stbx_"
@@ -100,6 +101,7 @@ class Keys:
         name: str,
         scopes: Iterable[Scope] = DEFAULT_SCOPES,
         expires_at: float | None = None,
+        note: Note = unnoted,
     ) -> tuple[KeyInfo, str]:
         """A new key and its secret, which cannot be had again. Raises NotFound, and InvalidRequest for the
         name, for no scope, for a scope that the account's role does not have, and for an end in the past.
@@ -126,10 +128,19 @@ class Keys:
             if row is None:
                 raise RuntimeError("INSERT ... RETURNING gave no row")
             await record(tx, Action.KEY_CREATED, f"key:{row['id']}", user=user_id)
+            await note(tx, f"key:{row['id']}")
             info = await tx.fetch_one(BY_ID, {"id": row["id"], "user_id": user_id})
         if info is None:
             raise NotFound(what="user")
         return _info_of(info), secret
+
+    async def get(self, key_id: int, user_id: int | None = None) -> KeyInfo:
+        """A key that was not revoked. With `user_id`, only one of that user. Raises NotFound."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(BY_ID, {"id": key_id, "user_id": user_id})
+        if row is None:
+            raise NotFound(what="key")
+        return _info_of(row)
 
     async def verify(self, secret: str) -> Opened | None:
         """What the key opens; None if it is unknown, revoked, expired, or of a disabled account."""

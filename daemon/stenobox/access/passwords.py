@@ -7,10 +7,12 @@ box's memory.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
 
 from stenobox.access.passphrases import MAX_LENGTH, check_guessable, check_length, normalised
 
@@ -48,6 +50,13 @@ class Passwords:
         async with self._turn:
             return await asyncio.to_thread(self._hasher.hash, normalised(password))
 
+    async def stretched(self, password: str, about: str) -> str:
+        """64 hexadecimal digits that are the same for the same two texts, and as slow to guess a password
+        from as a hash is.
+        """
+        async with self._turn:
+            return await asyncio.to_thread(self._stretched, password, about)
+
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Whether `password` made `encoded`. None (no such user) does the same work and is False.
 
@@ -68,6 +77,17 @@ class Passwords:
     async def _matches(self, encoded: str, password: str) -> bool:
         async with self._turn:
             return await asyncio.to_thread(self._verify, encoded, password)
+
+    def _stretched(self, password: str, about: str) -> str:
+        return hash_secret_raw(
+            normalised(password).encode("utf-8", "surrogatepass"),
+            salt=hashlib.sha256(about.encode()).digest(),
+            time_cost=self._hasher.time_cost,
+            memory_cost=self._hasher.memory_cost,
+            parallelism=self._hasher.parallelism,
+            hash_len=32,
+            type=Type.ID,
+        ).hex()
 
     def _verify(self, encoded: str, password: str) -> bool:
         try:

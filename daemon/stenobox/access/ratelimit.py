@@ -1,4 +1,4 @@
-"""Token buckets: a limit on guessing passwords, one bucket per name and one per address, and on requests.
+"""Limits by token buckets: on guessing passwords, one bucket per name and one per address, and on requests.
 
 Both are needed: one address that tries many names, and many addresses that try one name. Every attempt
 takes from both; a right password gives back what it took, so that who mistypes is not kept out for long.
@@ -10,18 +10,12 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from stenobox.errors import RateLimited
+from stenobox.tokenbucket import TokenBucket
 
 MAX_BUCKETS = 10_000
 """Memory stays bounded under an attack from many addresses: the bucket used longest ago is forgotten."""
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
 
 
 class AttemptLimiter:
@@ -34,32 +28,28 @@ class AttemptLimiter:
         clock: Callable[[], float] = time.monotonic,
         error: type[RateLimited] = RateLimited,
     ) -> None:
-        self._burst = float(burst)
+        self._burst = burst
         self._interval = seconds_per_token
         self._clock = clock
         self._error = error
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, *keys: str) -> None:
         """Count an attempt against all keys, or raise RateLimited (seconds to wait) and count nothing."""
         buckets = [self._bucket(key) for key in keys]
-        missing = max(1.0 - bucket.tokens for bucket in buckets)
-        if missing > 0:
-            raise self._error(retry_after=max(1, math.ceil(missing * self._interval)))
+        wait = max(bucket.seconds_until_token() for bucket in buckets)
+        if wait > 0:
+            raise self._error(retry_after=max(1, math.ceil(wait)))
         for bucket in buckets:
-            bucket.tokens -= 1.0
+            bucket.take()
 
     def give_back(self, *keys: str) -> None:
         """The attempt was rightful: undo `take`."""
         for key in keys:
-            bucket = self._bucket(key)
-            bucket.tokens = min(self._burst, bucket.tokens + 1.0)
+            self._bucket(key).give_back()
 
-    def _bucket(self, key: str) -> _Bucket:
-        now = self._clock()
-        bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now)
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) / self._interval)
-        bucket.at = now
+    def _bucket(self, key: str) -> TokenBucket:
+        bucket = self._buckets.pop(key, None) or TokenBucket(self._burst, self._interval, self._clock)
         self._buckets[key] = bucket
         while len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)

@@ -14,6 +14,7 @@ from stenobox.access.passwords import Passwords
 from stenobox.audit import Action, record
 from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import InvalidRequest, LastAdmin, NameTaken, NotFound, WrongCredentials
+from stenobox.idempotency import Note, unnoted
 from stenobox.types import Role, User
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -89,7 +90,9 @@ class Users:
             raise NotFound(what="user")
         return user_of(row)
 
-    async def add(self, name: str, role: Role, password: str, *, only_as_first: bool = False) -> User:
+    async def add(
+        self, name: str, role: Role, password: str, *, only_as_first: bool = False, note: Note = unnoted
+    ) -> User:
         """Make an account. Raises InvalidRequest (name, password), WeakPassword, NameTaken.
 
         With `only_as_first` any account that exists already is NameTaken too: two people who follow the
@@ -108,6 +111,7 @@ class Users:
             if row is None:
                 raise RuntimeError("INSERT ... RETURNING gave no row")
             await record(tx, Action.USER_CREATED, f"user:{row['id']}", name=name, role=str(role))
+            await note(tx, f"user:{row['id']}")
             return user_of(row)
 
     async def verify(self, name: str, password: str) -> User:
@@ -128,6 +132,10 @@ class Users:
             row = await reader.fetch_one(HASH_OF, (user_id,))
         if not await self._passwords.verify(None if row is None else row["password_hash"], password):
             raise WrongCredentials
+
+    async def stretched(self, password: str, about: str) -> str:
+        """See `Passwords.stretched`."""
+        return await self._passwords.stretched(password, about)
 
     async def set_password(self, user_id: int, password: str) -> None:
         """Raises InvalidRequest (length), WeakPassword, NotFound."""

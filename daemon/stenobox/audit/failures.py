@@ -14,6 +14,7 @@ from stenobox.audit.acting import BOX
 from stenobox.audit.actions import Action
 from stenobox.audit.chain import record
 from stenobox.db import Database
+from stenobox.tokenbucket import TokenBucket
 
 KNOWN = "SELECT id FROM users WHERE name = ?"
 
@@ -33,10 +34,7 @@ class LoginFailures:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
-        self._burst = float(burst)
-        self._interval = seconds_per_row
-        self._clock = clock
-        self._tokens, self._at = float(burst), clock()
+        self._rows = TokenBucket(burst, seconds_per_row, clock)
         self._uncounted: Counter[str] = Counter()
 
     async def failed(self, reason: str, name: str | None = None) -> None:
@@ -45,7 +43,7 @@ class LoginFailures:
         Of a name that is no account nothing is kept: people type passwords into the wrong field (OWASP,
         Logging Cheat Sheet).
         """
-        if not self._take():
+        if not self._rows.take():
             self._uncounted[reason] += 1
             return
         async with self._db.write() as tx:
@@ -65,12 +63,3 @@ class LoginFailures:
         except BaseException:
             self._uncounted += counts
             raise
-
-    def _take(self) -> bool:
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) / self._interval)
-        self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from ipaddress import ip_network
 from pathlib import Path
 
 from stenobox.audio.decode import decode
@@ -25,6 +24,7 @@ from stenobox.hotfolder.watching import tells_of_changes
 from stenobox.inboxes import InboxSettings
 from stenobox.models import ModelStore
 from stenobox.monitor.gpu import Nvml
+from stenobox.networks import networks_of
 from stenobox.notices import Allowed
 from stenobox.notifying.guarded import tls_context
 from stenobox.paths import Layout
@@ -213,7 +213,7 @@ def check_webhooks(settings: Settings) -> Result:
         return Result("webhooks", Verdict.FAIL, problem)
     if not wanted.enabled:
         return Result("webhooks", Verdict.OK, "off: no notice leaves the box")
-    if any(ip_network(text).prefixlen == 0 for text in wanted.allow):
+    if any(network.prefixlen == 0 for network in networks_of(wanted.allow, "webhooks.allow")):
         return Result(
             "webhooks", Verdict.WARN, "webhooks.allow has every address, the box's own too: name your LAN."
         )

@@ -24,6 +24,7 @@ from stenobox.db.steps import (
     m0010_notices,
     m0011_idempotency,
     m0012_shares,
+    m0013_named_requests,
 )
 from stenobox.errors import DataError
 
@@ -70,6 +71,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(10, m0010_notices.DESCRIPTION, m0010_notices.STATEMENTS),
     Migration(11, m0011_idempotency.DESCRIPTION, m0011_idempotency.STATEMENTS),
     Migration(12, m0012_shares.DESCRIPTION, m0012_shares.STATEMENTS),
+    Migration(13, m0013_named_requests.DESCRIPTION, m0013_named_requests.STATEMENTS),
 )
 
 

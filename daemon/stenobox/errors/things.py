@@ -34,7 +34,7 @@ class TooManyShares(StenoboxError):
 class KeyReused(StenoboxError):
     # 422 as the draft of the header has it for a key that came with something else.
     code, status, title = "key_reused", 422, "The Idempotency-Key belongs to another request"
-    message = "This Idempotency-Key came with another file or other wishes before. Take a new key."
+    message = "This Idempotency-Key came with another request, file or wish before. Take a new key."
 
 
 class AudioRemoved(StenoboxError):

@@ -32,6 +32,7 @@ from stenobox.errors import (
     UploadIncomplete,
 )
 from stenobox.files import disk_errors, free_bytes
+from stenobox.idempotency import Note, unnoted
 from stenobox.intake.behind import WriteBehind
 from stenobox.intake.claims import Claim, Claims
 from stenobox.intake.direct import BLOCK_BYTES, DirectIntake, Received
@@ -94,6 +95,7 @@ class Partials:
         wishes: Mapping[str, str] | None = None,
         metadata: str = "",
         part: Part = "whole",
+        note: Note = unnoted,
     ) -> Upload:
         """A new upload. Raises EmptyFile, FileTooLarge, QuotaExceeded, DiskFull when it could not be kept
         even if it came.
@@ -117,6 +119,7 @@ class Partials:
         }
         async with self._db.write() as tx:
             await tx.execute(INSERT, values)
+            await note(tx, f"upload:{upload_id}")
         return await self._get(upload_id)
 
     async def get(self, upload_id: str, identity: Identity, road: Road) -> Upload:

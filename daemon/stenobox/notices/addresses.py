@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_network
 
-from stenobox.errors import SettingsError
-from stenobox.networks import address_of
+from stenobox.networks import address_of, networks_of
 
 # IANA, IPv4 Special-Purpose Address Registry: what is not globally reachable; multicast, and 6to4's relays.
 NOT_PUBLIC_V4 = tuple(
@@ -36,10 +35,7 @@ class Allowed:
 
     def __init__(self, listed: Sequence[str] = ()) -> None:
         """Raises SettingsError for what is no network."""
-        try:
-            self._listed = tuple(ip_network(text) for text in listed)
-        except ValueError as error:
-            raise SettingsError(source="webhooks.allow", problem=f"{error}.") from error
+        self._listed = networks_of(listed, "webhooks.allow")
 
     def listed(self, text: str) -> bool:
         """Whether the administrator named this address: there, HTTP without encryption will do."""

@@ -14,8 +14,9 @@ from typing import Any
 from yarl import URL
 
 from stenobox.audit import Action, record
-from stenobox.db import Database, Transaction
+from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import InvalidRequest, NotFound
+from stenobox.idempotency import Note, unnoted
 from stenobox.notices.addresses import Allowed
 from stenobox.notices.signing import new_signing_secret
 from stenobox.paging import before, check_limit
@@ -159,7 +160,13 @@ class Webhooks:
             return [_webhook_of(row) for row in await reader.fetch_all(LIST, (identity.user.id,))]
 
     async def create(
-        self, identity: Identity, url: str, wishes: Wishes, *, every_job: bool = True
+        self,
+        identity: Identity,
+        url: str,
+        wishes: Wishes,
+        *,
+        every_job: bool = True,
+        note: Note = unnoted,
     ) -> tuple[Webhook, str]:
         """A new webhook and its signing secret, shown this once. Raises InvalidRequest."""
         address = self.checked(url)
@@ -173,7 +180,13 @@ class Webhooks:
                 raise InvalidRequest(problem=f"An account has at most {MAX_WEBHOOKS} webhooks.")
             await tx.execute(INSERT, {**_values(made), "secret": secret, "now": made.created_at})
             await record(tx, Action.WEBHOOK_CREATED, f"webhook:{made.id}")
+            await note(tx, f"webhook:{made.id}")
         return made, secret
+
+    async def get(self, webhook_id: str, identity: Identity) -> Webhook:
+        """Raises NotFound."""
+        async with self._db.read() as reader:
+            return await _own(reader, webhook_id, identity)
 
     async def change(self, webhook_id: str, identity: Identity, changes: dict[str, Any]) -> Webhook:
         """Change `url`, `every_job`, `enabled` or a wish, by name. Raises NotFound, InvalidRequest."""
@@ -279,8 +292,8 @@ async def link(tx: Transaction, job_id: str, webhook_id: str, owner_id: int) -> 
         raise InvalidRequest(problem="You have no webhook of that id.")
 
 
-async def _own(tx: Transaction, webhook_id: str, identity: Identity) -> Webhook:
-    row = await tx.fetch_one(GET, (webhook_id, identity.user.id))
+async def _own(reader: Reader, webhook_id: str, identity: Identity) -> Webhook:
+    row = await reader.fetch_one(GET, (webhook_id, identity.user.id))
     if row is None:
         raise NotFound(what="webhook")
     return _webhook_of(row)

@@ -19,6 +19,7 @@ from stenobox.audit import Action, record
 from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import InvalidRequest, LinksOff, NotFound, TooManyShares
 from stenobox.events import EventHub
+from stenobox.idempotency import Note, unnoted
 from stenobox.library import tags
 from stenobox.paging import before, check_limit
 from stenobox.recordings import TITLE, visible
@@ -189,7 +190,14 @@ class Shares:
         return SharePage(tuple(_share_of(row) for row in shown), following)
 
     async def give(
-        self, identity: Identity, thing: Thing, name: str, right: Right, days: int | None = None
+        self,
+        identity: Identity,
+        thing: Thing,
+        name: str,
+        right: Right,
+        days: int | None = None,
+        *,
+        note: Note = unnoted,
     ) -> Given:
         """Share with an account, for `days` or until it is taken back. Raises NotFound (the thing, the
         account), NotYours, InvalidRequest, TooManyShares.
@@ -215,11 +223,18 @@ class Shares:
                 share = await _get(tx, present["id"])
             action = Action.SHARE_CREATED if present is None else Action.SHARE_CHANGED
             await _record(tx, action, share, found, user_id)
+            await note(tx, f"share:{share.id}")
             await self._reaches_others(tx, found.recording_id, user_id)
         return Given(share, None, present is None)
 
     async def give_link(
-        self, identity: Identity, thing: Thing, right: Right = Right.READ, days: int | None = None
+        self,
+        identity: Identity,
+        thing: Thing,
+        right: Right = Right.READ,
+        days: int | None = None,
+        *,
+        note: Note = unnoted,
     ) -> Given:
         """Make a link by which anybody who has it may read and listen, for `days` or as long as the settings
         say. Raises LinksOff, NotFound, NotYours, TooManyShares; InvalidRequest also for any other right.
@@ -237,7 +252,16 @@ class Shares:
             found = await _find(tx, identity, thing)
             share = await self._insert(tx, found, Right.READ, expires_at, sha256=fingerprint(token))
             await _record(tx, Action.SHARE_CREATED, share, found, None)
+            await note(tx, f"share:{share.id}")
         return Given(share, token, new=True)
+
+    async def get(self, share_id: str, identity: Identity) -> Share:
+        """Raises NotFound, also for what somebody else gave, unless they are an administrator."""
+        async with self._db.read() as reader:
+            row = await reader.fetch_one(GET, (share_id,))
+        if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+            raise NotFound(what="share")
+        return _share_of(row)
 
     async def revoke(self, share_id: str, identity: Identity) -> None:
         """Take a share back; the account with which it is shared may leave it too. Raises NotFound."""

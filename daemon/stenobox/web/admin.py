@@ -7,12 +7,14 @@ from aiohttp import web
 
 from stenobox.access.accounts import Removal
 from stenobox.errors import Forbidden, InvalidRequest
+from stenobox.idempotency import Note
 from stenobox.library import Use
-from stenobox.types import Identity
+from stenobox.types import Identity, User
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import ACCOUNTS, API_KEYS, QUOTAS, SECOND_FACTORS, USERS, identity_of
 from stenobox.web.query import number_in_path
+from stenobox.web.repeats import once
 from stenobox.web.schemas import NewKey, NewUser, PasswordReset, UserChange
 
 
@@ -26,8 +28,16 @@ async def list_users(request: web.Request) -> web.Response:
 
 async def add_user(request: web.Request) -> web.Response:
     body = await read_json(request, NewUser)
-    user = await request.app[ACCOUNTS].add_user(body.name, body.role, body.password)
-    return json_response(render.user(user, await request.app[QUOTAS].use(user.id), False), 201)
+
+    async def make(note: Note) -> User:
+        return await request.app[ACCOUNTS].add_user(body.name, body.role, body.password, note)
+
+    async def again(user_id: str) -> User:
+        return await request.app[USERS].get(int(user_id))
+
+    said = msgspec.structs.replace(body, password="")
+    user = await once(request, said, make, again, password=body.password)
+    return json_response(await _shown(request, user), 201)
 
 
 async def change_user(request: web.Request) -> web.Response:
@@ -40,9 +50,7 @@ async def change_user(request: web.Request) -> web.Response:
         await request.app[ACCOUNTS].change_user(name, role, disabled)
     if body.quota_bytes is not msgspec.UNSET:
         await request.app[QUOTAS].set(name, body.quota_bytes)
-    user = await request.app[USERS].find(name)
-    factor = await request.app[SECOND_FACTORS].state(user.id)
-    return json_response(render.user(user, await request.app[QUOTAS].use(user.id), factor.since is not None))
+    return json_response(await _shown(request, await request.app[USERS].find(name)))
 
 
 async def reset_password(request: web.Request) -> web.Response:
@@ -73,7 +81,9 @@ async def list_keys(request: web.Request) -> web.Response:
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """The only answer that ever holds the key itself, as `secret`."""
+    """The only answer that ever holds the key itself, as `secret`: it is kept nowhere, so that a repeat has
+    none, and whoever did not hear the first answer revokes the key and makes another.
+    """
     body = await read_json(request, NewKey)
     identity = identity_of(request)
     if body.user is not None and not identity.is_admin:
@@ -81,16 +91,28 @@ async def create_key(request: web.Request) -> web.Response:
     if body.user is None and identity.via == "local":
         raise InvalidRequest(problem="Say whose key it is: 'user'.")
     expires_at = None if body.expires_at is None else body.expires_at.timestamp()
-    info, secret = await request.app[ACCOUNTS].create_key(
-        body.user or identity.user.name, body.name, body.scopes, expires_at
-    )
-    return json_response(render.key_made(info, secret), 201)
+
+    async def make(note: Note) -> answers.KeyMade:
+        info, secret = await request.app[ACCOUNTS].create_key(
+            body.user or identity.user.name, body.name, body.scopes, expires_at, note
+        )
+        return render.key_made(info, secret)
+
+    async def again(key_id: str) -> answers.KeyMade:
+        return render.key_made(await request.app[API_KEYS].get(int(key_id), _owner_limit(identity)), None)
+
+    return json_response(await once(request, body, make, again), 201)
 
 
 async def revoke_key(request: web.Request) -> web.Response:
     identity = identity_of(request)
     await request.app[ACCOUNTS].revoke_key(number_in_path(request, "id", "key"), _owner_limit(identity))
     return web.Response(status=204)
+
+
+async def _shown(request: web.Request, user: User) -> answers.User:
+    factor = await request.app[SECOND_FACTORS].state(user.id)
+    return render.user(user, await request.app[QUOTAS].use(user.id), factor.since is not None)
 
 
 def _owner_limit(identity: Identity) -> int | None:

@@ -285,7 +285,10 @@ class Key(Said):
 class KeyMade(Key):
     """A new API key. No other answer holds it."""
 
-    secret: Annotated[str, Meta(description="The key itself; keep it, it is not shown again")]
+    secret: Annotated[
+        str | None,
+        Meta(description="The key itself; keep it, it is not shown again: null when the request is repeated"),
+    ]
 
 
 class KeyList(Said):

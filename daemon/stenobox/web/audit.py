@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from aiohttp import hdrs, web
 
 from stenobox.audit import Action, Filter, Row, filter_by_action
@@ -12,7 +10,7 @@ from stenobox.errors import InvalidRequest
 from stenobox.web.audit_shapes import AuditHead, AuditPage, AuditRow
 from stenobox.web.bodies import json_response
 from stenobox.web.keys import TRAIL
-from stenobox.web.query import limit_of
+from stenobox.web.query import limit_of, moment_of
 
 MAX_SOUGHT = 100
 """Characters of a name or a target that is looked for."""
@@ -67,15 +65,8 @@ def _sought(request: web.Request, name: str) -> str | None:
 
 
 def _milliseconds(request: web.Request, name: str) -> int | None:
-    """A moment of ISO 8601; without a zone it is UTC, without a time the day's first moment."""
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(problem=f"{name} is a moment such as 2026-01-31T09:30:00Z.") from None
+    seconds = moment_of(request, name)
+    return None if seconds is None else int(seconds * 1_000)
 
 
 def _shape(row: Row) -> AuditRow:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from stenobox.errors import ChunkTooLarge, EmptyChunk, InvalidRequest
+from stenobox.idempotency import Note
 from stenobox.intake.upload import Upload
 from stenobox.joboptions import order_of
 from stenobox.moments import maybe
@@ -17,6 +18,7 @@ from stenobox.web.bodies import json_response, read_json
 from stenobox.web.expect import invite_body
 from stenobox.web.keys import JOBS, MODELS, PARTIALS, SETTINGS, identity_of
 from stenobox.web.pieces import body_of, whole_number
+from stenobox.web.repeats import once
 from stenobox.web.schemas import NewUpload, Wishes
 
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
@@ -27,14 +29,21 @@ async def begin(request: web.Request) -> web.Response:
     asked = await read_json(request, NewUpload)
     if asked.sha256 is not None and not _SHA256.fullmatch(asked.sha256):
         raise InvalidRequest(problem="A SHA-256 has 64 hexadecimal digits.")
-    upload = await request.app[PARTIALS].begin(
-        identity_of(request),
-        "chunked",
-        filename=asked.filename,
-        size=asked.size,
-        sha256=asked.sha256.lower() if asked.sha256 else None,
-    )
-    return json_response(_rendered(request, upload), 201)
+
+    async def make(note: Note) -> Upload:
+        return await request.app[PARTIALS].begin(
+            identity_of(request),
+            "chunked",
+            filename=asked.filename,
+            size=asked.size,
+            sha256=asked.sha256.lower() if asked.sha256 else None,
+            note=note,
+        )
+
+    async def again(upload_id: str) -> Upload:
+        return await request.app[PARTIALS].get(upload_id, identity_of(request), "chunked")
+
+    return json_response(_rendered(request, await once(request, asked, make, again)), 201)
 
 
 async def state(request: web.Request) -> web.Response:

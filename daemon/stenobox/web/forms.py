@@ -28,8 +28,6 @@ MAX_PARTS = 200
 
 STALLED_S = 60.0
 
-IDEMPOTENCY_KEY = "Idempotency-Key"
-
 Fields = list[tuple[str, str]]
 """Names and values in the order of the form; a name may come several times."""
 

@@ -24,6 +24,7 @@ from stenobox.events import EventHub
 from stenobox.glossary import Glossaries
 from stenobox.idempotency import Once
 from stenobox.intake.direct import DirectIntake
+from stenobox.intake.once import OnceIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
 from stenobox.library import Library, Quotas, Trash, Waveforms
@@ -70,6 +71,7 @@ GLOSSARIES = web.AppKey("glossaries", Glossaries)
 FINDER = web.AppKey("finder", Finder)
 INTAKE = web.AppKey("intake", DirectIntake)
 ONCE = web.AppKey("once", Once)
+ONCE_INTAKE = web.AppKey("once_intake", OnceIntake)
 PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)
 STREAMS = web.AppKey("streams", OpenStreams)

@@ -10,12 +10,14 @@ import msgspec
 from aiohttp import web
 
 from stenobox.errors import MailOff, WebhooksOff
+from stenobox.idempotency import Note
 from stenobox.moments import maybe, moment
 from stenobox.notices import Delivery, MailNotice, Webhook, Webhooks, Wishes
 from stenobox.web import notices_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import MAIL_NOTICES, SETTINGS, WEBHOOKS, identity_of
 from stenobox.web.query import limit_of, number_in_path
+from stenobox.web.repeats import once
 
 ENDS: tuple[shapes.JobEnd, ...] = ("job.done", "job.failed", "job.quarantined", "job.cancelled")
 
@@ -28,13 +30,19 @@ async def list_webhooks(request: web.Request) -> web.Response:
 
 
 async def create_webhook(request: web.Request) -> web.Response:
-    """The only answer that ever holds the signing secret."""
-    webhooks = _webhooks(request)
+    """The only answer that ever holds the signing secret: a repeat shows the webhook without."""
+    webhooks, identity = _webhooks(request), identity_of(request)
     body = await read_json(request, shapes.NewWebhook)
-    made, secret = await webhooks.create(
-        identity_of(request), body.url, _wishes(body.events, body.title), every_job=body.every_job
-    )
-    return json_response(shapes.WebhookMade(**_fields(made), secret=secret), 201)
+
+    async def make(note: Note) -> shapes.WebhookMade:
+        wishes = _wishes(body.events, body.title)
+        made, secret = await webhooks.create(identity, body.url, wishes, every_job=body.every_job, note=note)
+        return shapes.WebhookMade(**_fields(made), secret=secret)
+
+    async def again(webhook_id: str) -> shapes.WebhookMade:
+        return shapes.WebhookMade(**_fields(await webhooks.get(webhook_id, identity)), secret=None)
+
+    return json_response(await once(request, body, make, again), 201)
 
 
 async def change_webhook(request: web.Request) -> web.Response:

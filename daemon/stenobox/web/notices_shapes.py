@@ -66,7 +66,11 @@ class WebhookMade(WebhookFields):
     """A new webhook. No other answer holds its secret."""
 
     secret: Annotated[
-        str, Meta(description="Signs what is sent, as Standard Webhooks has it; shown this once")
+        str | None,
+        Meta(
+            description="Signs what is sent, as Standard Webhooks has it; shown this once: null when the "
+            "request is repeated"
+        ),
     ]
 
 

@@ -6,6 +6,7 @@ the table of routes.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -24,9 +25,16 @@ from stenobox.web.keys import OPENAPI
 from stenobox.web.openai.problems import PREFIX
 from stenobox.web.openai.shapes import TheirProblem
 from stenobox.web.problems import CONTENT_TYPE, HTTP_DETAILS
+from stenobox.web.repeats import IDEMPOTENCY_KEY
 from stenobox.web.rules import Route, Who
 
 _REFERENCE: Final = "#/components/schemas/{name}"
+_REPEATABLE: Final = Parameter(
+    IDEMPOTENCY_KEY,
+    str,
+    "A name for this request: sent again within a day it makes nothing new, and shows what it made",
+    "header",
+)
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SHAREABLE: Final = ("/api/jobs/{id}", "/api/recordings/{id}")
 
@@ -43,7 +51,9 @@ async def openapi(request: web.Request) -> web.Response:
 def document(routes: Iterable[Route], operations: Mapping[tuple[str, str], Operation]) -> dict[str, Any]:
     """The document for those of the routes that are described; blocks for some milliseconds."""
     described = [
-        (route, operations[key]) for route in routes if (key := (route.method, route.path)) in operations
+        (route, _as_routed(route, operations[key]))
+        for route in routes
+        if (key := (route.method, route.path)) in operations
     ]
     schemas = _Schemas(operation for _, operation in described)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -66,6 +76,17 @@ def document(routes: Iterable[Route], operations: Mapping[tuple[str, str], Opera
             },
         },
     }
+
+
+def _as_routed(route: Route, operation: Operation) -> Operation:
+    """With what the table of routes alone says that it takes."""
+    if not route.idempotent:
+        return operation
+    return dataclasses.replace(
+        operation,
+        parameters=(*operation.parameters, _REPEATABLE),
+        refusals=(*operation.refusals, e.KeyReused, e.NotFound),
+    )
 
 
 class _Schemas:

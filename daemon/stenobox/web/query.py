@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from aiohttp import web
 
 from stenobox.errors import InvalidRequest
@@ -35,6 +37,23 @@ def number_in_path(request: web.Request, name: str, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidRequest(problem=f"A {what} is named by its number.")
     return int(text)
+
+
+def moment_of(request: web.Request, name: str, *, days_after: int = 0) -> float | None:
+    """Unix seconds of a moment in ISO 8601, or of the beginning of the day `days_after` the one that is
+    named; UTC unless it says otherwise. None where nothing is asked for. Raises InvalidRequest.
+    """
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if len(text) == len("2026-01-31"):
+            moment += timedelta(days=days_after)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        problem = f"{name} is a day such as 2026-01-31, or a moment such as 2026-01-31T09:30:00Z."
+        raise InvalidRequest(problem=problem) from None
 
 
 def limit_of(request: web.Request) -> int:

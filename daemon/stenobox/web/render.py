@@ -111,7 +111,7 @@ def key(value: KeyInfo) -> answers.Key:
     return answers.Key(**_key(value))
 
 
-def key_made(value: KeyInfo, secret: str) -> answers.KeyMade:
+def key_made(value: KeyInfo, secret: str | None) -> answers.KeyMade:
     return answers.KeyMade(**_key(value), secret=secret)
 
 

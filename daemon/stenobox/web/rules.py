@@ -32,7 +32,8 @@ class Route:
 
     `scope`: what an API key needs; without one no key is let through.
     `before_setup`: also while the box has no user. `stream`: the answer does not end, so HEAD is not
-    answered. `invites_body`: the handler looks at the request before it sends `100 Continue`.
+    answered. `invites_body`: the handler looks at the request before it sends `100 Continue`. `idempotent`:
+    it takes an Idempotency-Key; see `repeats.py`.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Route:
     before_setup: bool = False
     stream: bool = False
     invites_body: bool = False
+    idempotent: bool = False
 
 
 def allow(who: Who, scope: Scope | None, identity: Identity | None) -> None:

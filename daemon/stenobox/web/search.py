@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
@@ -13,7 +12,7 @@ from stenobox.search.finding import Wish
 from stenobox.web import texts_shapes as shapes
 from stenobox.web.bodies import json_response
 from stenobox.web.keys import FINDER, identity_of
-from stenobox.web.query import number_of
+from stenobox.web.query import moment_of, number_of
 from whisper_onnx.dims import LANGUAGES
 
 DEFAULT_LIMIT = 20
@@ -24,10 +23,11 @@ async def search(request: web.Request) -> web.Response:
     identity, asked = identity_of(request), request.query
     if "owner" in asked and not identity.is_admin:
         raise Forbidden(role=identity.user.role)
+    since, until = moment_of(request, "from"), moment_of(request, "to", days_after=1)
     wish = Wish(
         text=asked.get("q", ""),
-        since=-math.inf if "from" not in asked else _moment("from", asked["from"], days=0),
-        until=math.inf if "to" not in asked else _moment("to", asked["to"], days=1),
+        since=-math.inf if since is None else since,
+        until=math.inf if until is None else until,
         language=_language(asked.get("language")),
         owner=asked.get("owner"),
         tag=tags.key_of(tags.clean(asked["tag"])) if "tag" in asked else None,
@@ -35,22 +35,6 @@ async def search(request: web.Request) -> web.Response:
     limit = number_of(request, "limit", DEFAULT_LIMIT)
     found = await request.app[FINDER].find(identity, wish, limit, asked.get("cursor"))
     return json_response(shapes.search_page(found))
-
-
-def _moment(name: str, text: str, *, days: int) -> float:
-    """Unix seconds of a moment in ISO 8601, or of the beginning of a day `days` after the one that is named;
-    UTC unless it says otherwise. Raises InvalidRequest.
-    """
-    try:
-        if len(text) == len("2026-01-31"):
-            day = date.fromisoformat(text) + timedelta(days=days)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise InvalidRequest(
-            problem=f"{name} is a day such as 2026-01-31, or a moment in ISO 8601."
-        ) from None
 
 
 def _language(code: str | None) -> str | None:

@@ -7,13 +7,15 @@ from typing import Any
 from aiohttp import web
 from msgspec import UNSET
 
+from stenobox.idempotency import Note
 from stenobox.moments import maybe, moment
-from stenobox.sharing.shares import MAX_PAGE, Share, Thing
+from stenobox.sharing.shares import MAX_PAGE, Given, Share, Thing
 from stenobox.types import Right
 from stenobox.web import share_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import SHARES, identity_of
 from stenobox.web.query import number_of
+from stenobox.web.repeats import once
 
 
 async def people(request: web.Request) -> web.Response:
@@ -34,17 +36,26 @@ async def list_shares(request: web.Request) -> web.Response:
 
 
 async def create_share(request: web.Request) -> web.Response:
-    """201 for a new one; 200 when it was shared with that account before, and only changed."""
+    """201 for a new one; 200 when it was shared with that account before, and only changed. A repeat of what
+    made a link has no path: it is kept nowhere, so that whoever did not hear the first answer takes the link
+    back and makes another.
+    """
     body = await read_json(request, shapes.NewShare)
     identity, shares = identity_of(request), request.app[SHARES]
     thing = Thing(
         None if body.recording is UNSET else body.recording, None if body.tag is UNSET else body.tag
     )
     right = Right.EDIT if body.rights == "edit" else Right.READ
-    if body.user is None:
-        given = await shares.give_link(identity, thing, right, body.days)
-    else:
-        given = await shares.give(identity, thing, body.user, right, body.days)
+
+    async def make(note: Note) -> Given:
+        if body.user is None:
+            return await shares.give_link(identity, thing, right, body.days, note=note)
+        return await shares.give(identity, thing, body.user, right, body.days, note=note)
+
+    async def again(share_id: str) -> Given:
+        return Given(await shares.get(share_id, identity), None, new=True)
+
+    given = await once(request, body, make, again)
     # In the fragment: browsers send it to no server, so that no log on the way holds it.
     path = None if given.token is None else f"/#/link/{given.token}"
     return json_response(shapes.ShareMade(**_fields(given.share), path=path), 201 if given.new else 200)

@@ -14,8 +14,9 @@ from stenobox.types import Identity, Job
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response
 from stenobox.web.expect import invite_body
-from stenobox.web.forms import IDEMPOTENCY_KEY, Fields, read_form, refuse_early
-from stenobox.web.keys import INTAKE, MODELS, ONCE, identity_of
+from stenobox.web.forms import Fields, read_form, refuse_early
+from stenobox.web.keys import INTAKE, MODELS, ONCE_INTAKE, identity_of
+from stenobox.web.repeats import IDEMPOTENCY_KEY
 
 
 async def create_jobs(request: web.Request) -> web.Response:
@@ -62,7 +63,7 @@ async def _accept_all(
     first: StenoboxError | None = None
     for part, item in enumerate(received):
         try:
-            jobs.append(await request.app[ONCE].accept(identity, item, order, key=key, part=part))
+            jobs.append(await request.app[ONCE_INTAKE].accept(identity, item, order, key=key, part=part))
         except StenoboxError as error:
             if not isinstance(error, BadInput) and not jobs:
                 raise

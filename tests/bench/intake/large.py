@@ -16,9 +16,9 @@ from pathlib import Path
 
 from harness.daemon import Daemon
 
-from .nginx import Nginx
 from .roads import ROADS
 from .sending import MIB
+from .yardstick import Store
 
 GOAL = 0.8
 """Of the slower of nginx and sha256sum."""
@@ -147,7 +147,7 @@ def _sha256sum(source: Path) -> float:
 
 
 def _nginx(folder: Path, source: Path) -> float:
-    with Nginx(folder / "nginx") as server:
+    with Store(folder / "nginx") as server:
         _settle(source)
         seconds = server.receive(source)
     shutil.rmtree(folder / "nginx")

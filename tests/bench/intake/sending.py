@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +84,3 @@ def put_file(address: SplitResult, source: Path) -> None:
     sender = Sender(address)
     sender.send("PUT", address.path, Slice(source, 0, source.stat().st_size))
     sender.close()
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago, for servers that cannot choose one themselves."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -19,8 +19,8 @@ from stenobox.errors import (
     StateConflict,
 )
 from stenobox.types import Event, Identity, Job, JobState
-from stenobox.web.forms import IDEMPOTENCY_KEY
 from stenobox.web.keys import EVENTS, JOBS, STREAMS
+from stenobox.web.repeats import IDEMPOTENCY_KEY
 
 LOOK_SECONDS: Final = 1.0
 """How often a connection is looked at while nothing else happens."""

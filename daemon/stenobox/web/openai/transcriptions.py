@@ -15,13 +15,14 @@ from stenobox.joboptions import Order, order_of
 from stenobox.types import Event, Identity, Job
 from stenobox.web import problems
 from stenobox.web.expect import invite_body
-from stenobox.web.forms import IDEMPOTENCY_KEY, Fields, read_form, refuse_early
-from stenobox.web.keys import INTAKE, MODELS, ONCE, TRANSCRIPTS, identity_of
+from stenobox.web.forms import Fields, read_form, refuse_early
+from stenobox.web.keys import INTAKE, MODELS, ONCE_INTAKE, TRANSCRIPTS, identity_of
 from stenobox.web.openai.fields import Wish, wish_of
 from stenobox.web.openai.following import abandon, follow
 from stenobox.web.openai.problems import error_of
 from stenobox.web.openai.rendering import TEXT, body_of
 from stenobox.web.openai.streaming import Stream
+from stenobox.web.repeats import IDEMPOTENCY_KEY
 
 Task = Literal["transcribe", "translate"]
 
@@ -65,7 +66,7 @@ async def _job(request: web.Request, identity: Identity, task: Task) -> tuple[Wi
         order = await _order(request, wish)
         if not received:
             raise InvalidField(param="file", problem="The form has no file.")
-        return wish, await request.app[ONCE].accept(identity, received[0], order, key=key)
+        return wish, await request.app[ONCE_INTAKE].accept(identity, received[0], order, key=key)
     finally:
         for left in received:
             await request.app[INTAKE].discard(left)

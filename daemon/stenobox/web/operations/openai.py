@@ -10,15 +10,7 @@ from stenobox.web.openai import shapes
 from stenobox.web.openai.fields import FORMATS, GRANULARITIES
 from stenobox.web.operations import shared
 
-_WAITING: Final = (
-    e.JobFailed,
-    e.JobCancelled,
-    e.EngineFailed,
-    e.ShuttingDown,
-    e.InvalidField,
-    e.KeyReused,
-    e.NotFound,
-)
+_WAITING: Final = (e.JobFailed, e.JobCancelled, e.EngineFailed, e.ShuttingDown, e.InvalidField)
 _TEXTS: Final = ("text/plain", "text/event-stream")
 
 _SAID: Final[dict[str, Any]] = {
@@ -59,7 +51,6 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
                 "In the form asked for.", shapes.Text, (shapes.Verbose, shapes.Diarized), media_types=_TEXTS
             )
         },
-        parameters=(shared.IDEMPOTENCY,),
         body=_body(_TRANSCRIPTION),
         refusals=(*shared.ORDER, *shared.FILE, *shared.AUDIO, *_WAITING),
     ),
@@ -67,7 +58,6 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "openai",
         "Translate a recording into English and wait for the text",
         {200: Answer("In the form asked for.", shapes.Text, shapes.Verbose, media_types=("text/plain",))},
-        parameters=(shared.IDEMPOTENCY,),
         body=_body(_TRANSLATION),
         refusals=(*shared.ORDER, *shared.FILE, *shared.AUDIO, *_WAITING),
     ),

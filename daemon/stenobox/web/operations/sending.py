@@ -50,9 +50,8 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         "sending",
         "Send recordings in one request",
         {201: Answer("The job; with several files, what became of each.", a.Job, a.JobsMade)},
-        parameters=(shared.IDEMPOTENCY,),
         body=Body("multipart/form-data", schema=_FORM),
-        refusals=(*shared.ORDER, *shared.FILE, *shared.AUDIO, e.KeyReused, e.NotFound),
+        refusals=(*shared.ORDER, *shared.FILE, *shared.AUDIO),
     ),
     ("POST", "/api/uploads/init"): Operation(
         "sending",

@@ -27,9 +27,6 @@ PIECES: Final = (
 )
 SHARED: Final = Parameter("shared", Literal["0", "1"], "`1`: what others share with the caller instead")
 TRASHED: Final = Parameter("trashed", Literal["0", "1"], "`1`: those in the trash instead")
-IDEMPOTENCY: Final = Parameter(
-    "Idempotency-Key", str, "A name for this request: sent again within a day it makes nothing new", "header"
-)
 LIMIT: Final = Parameter("limit", Annotated[int, Meta(ge=0)], "How many to a page; 50 otherwise")
 CURSOR: Final = Parameter("cursor", str, "`next` of the page before")
 TAG: Final = Parameter("tag", str, "Only with this tag, whatever its case")
