@@ -32,7 +32,7 @@ from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
 from stenobox.audio.waveform import waveform
-from stenobox.audit import AuditRetention, LoginFailures, Reads, Trail
+from stenobox.audit import AuditRetention, KeyRefusals, LoginFailures, Reads, Trail
 from stenobox.auditing import AuditKeeper
 from stenobox.config import Settings
 from stenobox.db import Database
@@ -170,9 +170,11 @@ def _open_audit(app: web.Application, settings: Settings, database: Database, la
     app[keys.TRAIL] = Trail(database)
     app[keys.READS] = Reads(database)
     app[keys.LOGIN_FAILURES] = LoginFailures(database)
+    app[keys.KEY_REFUSALS] = KeyRefusals(database)
     app[AUDIT_KEEPER] = AuditKeeper(
         app[keys.TRAIL],
         app[keys.LOGIN_FAILURES],
+        app[keys.KEY_REFUSALS],
         AuditRetention(database, settings.audit.days),
         head_file=layout.audit_head,
         settings=repr(settings),

@@ -29,6 +29,7 @@ class Action(StrEnum):
 
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    KEY_REFUSED = "key.refused"
 
     TRANSCRIPT_READ = "transcript.read"
     TRANSCRIPT_EXPORTED = "transcript.exported"
@@ -85,6 +86,7 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.RECOVERY_CODES: "An account has new recovery codes",
     Action.KEY_CREATED: "An API key was made",
     Action.KEY_REVOKED: "An API key was revoked",
+    Action.KEY_REFUSED: "An API key was refused; `count` of many at once",
     Action.TRANSCRIPT_READ: "A transcript was read by somebody other than its owner",
     Action.TRANSCRIPT_EXPORTED: "A transcript was downloaded",
     Action.TRANSCRIPT_CORRECTED: "A transcript has a new version",

@@ -18,7 +18,8 @@ from stenobox.events import Subscription
 from stenobox.types import Event
 from stenobox.web import render
 from stenobox.web.identify import still_allowed
-from stenobox.web.keys import EVENTS, STREAMS, identity_of
+from stenobox.web.keys import EVENTS, READS, STREAMS, identity_of
+from stenobox.web.live_reads import LiveReads
 from stenobox.web.streams import STALLED_S, event_stream
 
 HEARTBEAT_S = 15.0
@@ -27,6 +28,7 @@ HEARTBEAT_S = 15.0
 async def events(request: web.Request) -> web.StreamResponse:
     identity = identity_of(request)
     response = event_stream()
+    reads = LiveReads(request.app[READS], identity)
     with (
         request.app[EVENTS].subscribe(identity) as subscription,
         request.app[STREAMS].opened(identity.user.id) as ended,
@@ -35,14 +37,20 @@ async def events(request: web.Request) -> web.StreamResponse:
         # A client that went away is no fault of ours.
         with contextlib.suppress(ConnectionResetError, TimeoutError):
             allowed = functools.partial(still_allowed, request)
-            async with contextlib.aclosing(_frames(subscription, ended, allowed)) as frames:
-                async for frame in frames:
-                    await asyncio.wait_for(response.write(frame), STALLED_S)
+            try:
+                async with contextlib.aclosing(_frames(subscription, ended, allowed, reads)) as frames:
+                    async for frame in frames:
+                        await asyncio.wait_for(response.write(frame), STALLED_S)
+            finally:
+                await reads.close()
     return response
 
 
 async def _frames(
-    subscription: Subscription, ended: asyncio.Event, allowed: Callable[[], Awaitable[bool]]
+    subscription: Subscription,
+    ended: asyncio.Event,
+    allowed: Callable[[], Awaitable[bool]],
+    reads: LiveReads,
 ) -> AsyncGenerator[bytes, None]:
     """Frames to send until the subscription or the user's access ends. `ended` tells of an end that somebody
     made; `allowed` is asked from time to time, for keys and sessions that expire.
@@ -69,6 +77,7 @@ async def _frames(
             except StopAsyncIteration:
                 return
             following = asyncio.ensure_future(anext(subscription))
+            reads.saw(event)
             yield frame_of(event)
     finally:
         end.cancel()

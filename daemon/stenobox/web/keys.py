@@ -17,7 +17,7 @@ from stenobox.access import (
     Users,
 )
 from stenobox.access.oidc import OidcLogin
-from stenobox.audit import LoginFailures, Reads, Trail
+from stenobox.audit import KeyRefusals, LoginFailures, Reads, Trail
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
@@ -49,6 +49,7 @@ SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)
 LOGIN_FAILURES = web.AppKey("login_failures", LoginFailures)
+KEY_REFUSALS = web.AppKey("key_refusals", KeyRefusals)
 TRAIL = web.AppKey("trail", Trail)
 READS = web.AppKey("reads", Reads)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
