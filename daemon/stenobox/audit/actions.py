@@ -47,6 +47,9 @@ class Action(StrEnum):
     RECORDING_EXPIRED = "recording.expired"
     RETENTION_CHANGED = "recording.retention_changed"
 
+    MODEL_VERIFIED = "model.verified"
+    MODEL_REMOVED = "model.removed"
+
     SHARE_CREATED = "share.created"
     SHARE_REVOKED = "share.revoked"
 
@@ -101,6 +104,8 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.RECORDING_ERASED: "A recording was removed for good",
     Action.RECORDING_EXPIRED: "A recording was removed after its days",
     Action.RETENTION_CHANGED: "How long a recording is kept was changed",
+    Action.MODEL_VERIFIED: "Every byte of a model was hashed; `problem` and `file` where one differs",
+    Action.MODEL_REMOVED: "A model was removed",
     Action.SHARE_CREATED: "Something was shared",
     Action.SHARE_REVOKED: "A share was taken back",
     Action.SNAPSHOT_CREATED: "A snapshot was made",

@@ -13,7 +13,8 @@
     │   ├── WebhooksOff, MailOff
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
-    │                           SecondFactorState, TooManyVersions, KeyReused
+    │                           SecondFactorState, TooManyVersions, KeyReused,
+    │                           ModelInUse, ModelNotRemovable, VerificationRuns
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable,
     │   ├── ProviderUnreachable
@@ -107,11 +108,14 @@ from stenobox.errors.things import (
     ChangedMeanwhile,
     KeyReused,
     LastAdmin,
+    ModelInUse,
+    ModelNotRemovable,
     NameTaken,
     NotFound,
     SecondFactorState,
     StateConflict,
     TooManyVersions,
+    VerificationRuns,
 )
 from stenobox.errors.work import (
     AttemptLost,
@@ -164,6 +168,8 @@ __all__ = [
     "LeaseLost",
     "MailOff",
     "ModelError",
+    "ModelInUse",
+    "ModelNotRemovable",
     "NameTaken",
     "NoModel",
     "NotAudio",
@@ -196,6 +202,7 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "VerificationRuns",
     "WeakPassword",
     "WebhooksOff",
     "WrongCode",
