@@ -43,6 +43,7 @@ from stenobox.glossary import Glossaries
 from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
 from stenobox.idempotency import Once
+from stenobox.installed import InstalledModels
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Expiry, Partials
 from stenobox.jobs import Jobs
@@ -57,6 +58,7 @@ from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.notices import NoticeCollector
+from stenobox.monitor.performance import Performance
 from stenobox.monitor.watchdog import Watchdog
 from stenobox.networks import networks_of
 from stenobox.notices import Allowed, MailNotices, Outbox, Webhooks
@@ -160,6 +162,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
     swept = await app[keys.INTAKE].sweep()
     log.info("swept", incoming=swept.incoming, media=swept.media)
+    await asyncio.to_thread(app[keys.MODELS].sweep)
     for info in await asyncio.to_thread(app[keys.MODELS].list):
         log.info("model_found", model=info.name, target=info.target, usable=info.ok)
     yield
@@ -245,6 +248,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         observer=app[keys.METRICS],
         start=app[FORKS].child,
     )
+    app[keys.INSTALLED] = InstalledModels(app[keys.MODELS], database, lambda: app[WORKER].status.loaded)
     app[HOT_FOLDERS] = HotFolders(
         settings.inboxes,
         db=database,
@@ -256,6 +260,9 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         events=app[keys.EVENTS],
     )
     app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
+    app[keys.PERFORMANCE] = Performance(
+        database, app[keys.METRICS], [route.path for route in ROUTES if route.stream]
+    )
     _attach_collectors(app, layout)
 
 

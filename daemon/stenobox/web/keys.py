@@ -23,6 +23,7 @@ from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
 from stenobox.glossary import Glossaries
 from stenobox.idempotency import Once
+from stenobox.installed import InstalledModels
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.partial import Partials
 from stenobox.jobs import Jobs
@@ -30,6 +31,7 @@ from stenobox.library import Library, Quotas, Trash, Waveforms
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
+from stenobox.monitor.performance import Performance
 from stenobox.networks import Client, Network
 from stenobox.notices import MailNotices, Webhooks
 from stenobox.recordings import Recordings
@@ -71,8 +73,10 @@ PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)
 STREAMS = web.AppKey("streams", OpenStreams)
 MODELS = web.AppKey("models", ModelStore)
+INSTALLED = web.AppKey("installed", InstalledModels)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
+PERFORMANCE = web.AppKey("performance", Performance)
 SITE = web.AppKey("site", Site)
 TLS = web.AppKey("tls", ServedCertificate)
 PROXIES = web.AppKey[tuple[Network, ...]]("proxies", tuple)
