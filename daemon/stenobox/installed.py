@@ -111,7 +111,8 @@ class InstalledModels:
         """Remove a model that nobody needs, with its files.
 
         It is set aside while the row of the audit trail is written and no job can come in, so a job never
-        finds half of it. Raises NotFound, ModelInUse, ModelNotRemovable, DiskFull.
+        finds half of it; one that comes right after fails for want of it. Raises NotFound, ModelInUse,
+        ModelNotRemovable, DiskFull.
         """
         info = await asyncio.to_thread(self._named, name)
         await finish(self._remove(info))
