@@ -32,7 +32,7 @@ from stenobox.audio.forkclient import ForkServer
 from stenobox.audio.limits import AudioLimits
 from stenobox.audio.probe import AudioInfo, probe
 from stenobox.audio.waveform import waveform
-from stenobox.audit import AuditRetention, LoginFailures, Reads, Trail
+from stenobox.audit import AuditRetention, KeyRefusals, LoginFailures, Reads, Trail
 from stenobox.auditing import AuditKeeper
 from stenobox.config import Settings
 from stenobox.db import Database
@@ -43,6 +43,7 @@ from stenobox.glossary import Glossaries
 from stenobox.hotfolder.service import HotFolders
 from stenobox.housekeeping import Housekeeping
 from stenobox.idempotency import Once
+from stenobox.installed import InstalledModels
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.once import OnceIntake
 from stenobox.intake.partial import Expiry, Partials
@@ -58,6 +59,7 @@ from stenobox.monitor.host import HostCollector
 from stenobox.monitor.lag import LoopLag
 from stenobox.monitor.metrics import Metrics
 from stenobox.monitor.notices import NoticeCollector
+from stenobox.monitor.performance import Performance
 from stenobox.monitor.watchdog import Watchdog
 from stenobox.networks import networks_of
 from stenobox.notices import Allowed, MailNotices, Outbox, Webhooks
@@ -163,6 +165,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.SITE] = await asyncio.to_thread(Site.load, settings.webui)
     swept = await app[keys.INTAKE].sweep()
     log.info("swept", incoming=swept.incoming, media=swept.media)
+    await asyncio.to_thread(app[keys.MODELS].sweep)
     for info in await asyncio.to_thread(app[keys.MODELS].list):
         log.info("model_found", model=info.name, target=info.target, usable=info.ok)
     yield
@@ -173,9 +176,11 @@ def _open_audit(app: web.Application, settings: Settings, database: Database, la
     app[keys.TRAIL] = Trail(database)
     app[keys.READS] = Reads(database)
     app[keys.LOGIN_FAILURES] = LoginFailures(database)
+    app[keys.KEY_REFUSALS] = KeyRefusals(database)
     app[AUDIT_KEEPER] = AuditKeeper(
         app[keys.TRAIL],
         app[keys.LOGIN_FAILURES],
+        app[keys.KEY_REFUSALS],
         AuditRetention(database, settings.audit.days),
         head_file=layout.audit_head,
         settings=repr(settings),
@@ -249,6 +254,7 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         observer=app[keys.METRICS],
         start=app[FORKS].child,
     )
+    app[keys.INSTALLED] = InstalledModels(app[keys.MODELS], database, lambda: app[WORKER].status.loaded)
     app[HOT_FOLDERS] = HotFolders(
         settings.inboxes,
         db=database,
@@ -260,6 +266,9 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
         events=app[keys.EVENTS],
     )
     app[keys.HEALTH] = Health(settings, layout, database, app[WORKER])
+    app[keys.PERFORMANCE] = Performance(
+        database, app[keys.METRICS], [route.path for route in ROUTES if route.stream]
+    )
     _attach_collectors(app, layout)
 
 

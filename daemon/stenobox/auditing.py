@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 
 import stenobox
-from stenobox.audit import Action, AuditRetention, Filter, Head, LoginFailures, Trail
+from stenobox.audit import Action, AuditRetention, Filter, Head, KeyRefusals, LoginFailures, Trail
 from stenobox.audit.verifying import read_head
 from stenobox.errors import DataError, Unavailable
 from stenobox.files import write_durable
@@ -30,13 +30,14 @@ class AuditKeeper:
         self,
         trail: Trail,
         failures: LoginFailures,
+        refusals: KeyRefusals,
         retention: AuditRetention,
         *,
         head_file: Path,
         settings: str,
     ) -> None:
         self._trail = trail
-        self._failures = failures
+        self._counted = (failures, refusals)
         self._retention = retention
         self._head_file = head_file
         self._settings = hashlib.sha256(settings.encode()).hexdigest()
@@ -70,7 +71,8 @@ class AuditKeeper:
 
     async def _round(self) -> None:
         try:
-            await self._failures.flush()
+            for counted in self._counted:
+                await counted.flush()
             if removed := await self._retention.apply():
                 log.info("audit_pruned", rows=removed)
             await self._keep()

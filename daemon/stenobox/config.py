@@ -38,6 +38,7 @@ NO_SETTINGS = frozenset({CONFIG_VARIABLE, SERVER_VARIABLE, KEY_VARIABLE})
 """Variables that look like settings and are not: where the settings are, and what `stenobox push` wants."""
 
 INBOXES = "inboxes"
+ORIGINS = "origins"
 GIB = 2**30
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -238,6 +239,9 @@ class Settings:
     webhooks: WebhooksSettings = field(default_factory=WebhooksSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     inboxes: tuple[InboxSettings, ...] = ()
+    # By path, for those that are not defaults: "file", "environment" or "command". It changes nothing of what
+    # the settings do, so they are the same without it.
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Key(NamedTuple):
@@ -266,7 +270,7 @@ def reference() -> tuple[Key, ...]:
 def _keys(owner: type[Any], section: str) -> Iterator[Key]:
     hints = get_type_hints(owner, include_extras=True)
     for item in fields(owner):
-        if item.name == INBOXES:  # tables of their own, see inboxes.py
+        if item.name in (INBOXES, ORIGINS):  # tables of their own, see inboxes.py; no setting
             continue
         kind = hints[item.name]
         if is_dataclass(kind) and isinstance(kind, type):
@@ -285,13 +289,14 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
     """
     keys = {key.path: key for key in reference()}
     values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     source = _config_file(config, env)
     inboxes: tuple[InboxSettings, ...] = ()
     if source is not None:
         table = _read_toml(source)
         inboxes = inboxes_of(table.pop("inbox", []), str(source), _path)
         for path, value in _flatten(table, str(source), keys):
-            values[path] = _convert(keys[path], value, str(source), path)
+            values[path], origins[path] = _convert(keys[path], value, str(source), path), "file"
     by_variable = {key.variable: key for key in keys.values()}
     for variable in sorted(env):
         if not variable.startswith(PREFIX) or variable in NO_SETTINGS:
@@ -300,10 +305,11 @@ def load_settings(config: Path | None, data: Path | None, env: Mapping[str, str]
             raise _unknown("environment", variable, list(by_variable))
         key = by_variable[variable]
         values[key.path] = _convert(key, _from_text(key, env[variable]), "environment", variable)
+        origins[key.path] = "environment"
     if data is not None:
-        values["data"] = data
+        values["data"], origins["data"] = data, "command"
     networks_of(values.get("listen.trusted_proxies", ()), "listen.trusted_proxies")
-    return replace(_build(keys, values), inboxes=inboxes)
+    return replace(_build(keys, values), inboxes=inboxes, origins=origins)
 
 
 def _config_file(config: Path | None, env: Mapping[str, str]) -> Path | None:

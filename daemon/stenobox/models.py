@@ -8,6 +8,8 @@ program. Everything here blocks on the disk: call it in a thread from the event 
 from __future__ import annotations
 
 import re
+import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -16,16 +18,21 @@ from typing import TYPE_CHECKING
 
 import whisper_onnx
 from stenobox.config import Settings
-from stenobox.errors import InvalidRequest, ModelError, NoModel, UnknownModel
+from stenobox.errors import InvalidRequest, ModelError, ModelNotRemovable, NoModel, UnknownModel
+from stenobox.files import fsync_dir
 from stenobox.paths import Layout
 from whisper_onnx.bundle import Bundle, verify_bundle
 from whisper_onnx.errors import BundleError, WhisperError
-from whisper_onnx.manifest import MANIFEST, Manifest
+from whisper_onnx.manifest import MANIFEST, TARGETS, Manifest
+from whisper_onnx.providers import check_provider
 
 if TYPE_CHECKING:
     from whisper_onnx import WhisperModel
 
 DEMO = "demo"
+
+REMOVED = ".removed-"
+"""In the names of folders that were set aside; with a dot in front no search finds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class ModelInfo:
     size: int = 0
     sha256: str = ""
     licence: str = ""
+    source: str = ""
     multilingual: bool = True
     ok: bool = True
     problem: str = ""
@@ -86,6 +94,41 @@ class ModelStore:
             raise InvalidRequest(problem=f"{name!r} is no name for a model: use letters, digits, . _ and -.")
         self._layout.create()
         return self._layout.models / name
+
+    def provider_problem(self, info: ModelInfo) -> str:
+        """Why a whole model cannot run here with the setting `models.provider`; "" when it can."""
+        try:
+            # Only here, and never onnxruntime itself: it would report to its maker.
+            from whisper_onnx.runtime import installation  # noqa: PLC0415
+
+            provider = self._settings.provider
+            wanted = TARGETS[info.target].provider if provider == "auto" else provider
+            check_provider(Bundle.load(info.folder, verify=False), wanted, installation()[1])
+        except ImportError:
+            return "onnxruntime is not usable. Run 'stenobox doctor' on the box."
+        except WhisperError as error:
+            return _sentence(error)
+        return ""
+
+    def set_aside(self, info: ModelInfo) -> Path:
+        """Take a model out of those that are found, by one rename; returns where its files are now.
+
+        Raises ModelNotRemovable for one that is not in the data folder.
+        """
+        if info.folder.parent != self._layout.models:
+            raise ModelNotRemovable
+        aside = info.folder.with_name(f".{info.folder.name}{REMOVED}{secrets.token_hex(4)}")
+        info.folder.rename(aside)
+        fsync_dir(self._layout.models)
+        return aside
+
+    def sweep(self) -> None:
+        """Delete what was set aside, now or before a power cut."""
+        for aside in self._layout.models.glob(f".*{REMOVED}*"):
+            if aside.is_symlink():
+                aside.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def list(self, verify: bool = False) -> list[ModelInfo]:
         """Every model by name, usable or not. With `verify` every byte is hashed, else only sizes are
@@ -171,6 +214,7 @@ def _examine(folder: Path, verify: bool) -> ModelInfo:
         size=sum(entry.size for entry in bundle.manifest.files.values()),
         sha256=bundle.sha256,
         licence=bundle.licence,
+        source=bundle.source,
         multilingual=bundle.dims.is_multilingual,
         ok=not problems,
         problem=" ".join(map(_sentence, problems)),

@@ -51,6 +51,16 @@ def side_of(address: Address | None) -> str:
     return str(address)
 
 
+def is_loopback(host: str) -> bool:
+    """True for an address to listen on that only this machine reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """`address` is None on the control socket, and `proxied` tells that a trusted proxy spoke."""

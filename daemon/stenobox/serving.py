@@ -20,12 +20,11 @@ from stenobox.config import Settings
 from stenobox.errors import AddressUnusable, SettingsError
 from stenobox.listening import Listener
 from stenobox.log import get_logger
-from stenobox.networks import LOOPBACK
+from stenobox.networks import LOOPBACK, is_loopback
 from stenobox.networksettings import ListenSettings
 from stenobox.paths import Layout
 from stenobox.tls import ServedCertificate, places_of
 from stenobox.web.connection import LINGER_SECONDS
-from stenobox.web.crosssite import is_loopback
 from stenobox.web.keys import PROXIES, SETTINGS, SETUP, TLS
 
 HANDLER_SECONDS = 5.0

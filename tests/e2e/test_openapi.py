@@ -97,6 +97,7 @@ def things_that_exist(box: Daemon) -> dict[str, dict[str, str]]:
         **{f"/api/recordings/{{id}}{rest}": {"id": job["recording_id"]} for rest in ("", "/audio")},
         **{f"/api/uploads/{{id}}{rest}": {"id": upload} for rest in ("", "/chunk", "/finalize")},
         "/api/tus/{id}": {"id": tus},
+        "/api/admin/models/{name}/verify": {"name": "demo"},
         **{f"/api/webhooks/{{id}}{rest}": {"id": webhook} for rest in ("", "/test", "/deliveries")},
         "/api/webhooks/{id}/deliveries/{delivery}/redeliver": {"id": webhook, "delivery": "1"},
     }

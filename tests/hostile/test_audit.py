@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ BOSS = Identity(User(0, "boss", Role.ADMIN, disabled=False, created_at=0.0), "se
 
 @pytest.fixture
 async def box(tmp_path: Path, demo_bundle: Path) -> AsyncIterator[Box]:
-    """With everything switched on; no notice arrives anywhere."""
+    """With everything switched on; no notice arrives anywhere. A second model is there."""
+    spare = tmp_path / "data" / "models" / "spare"
+    shutil.copytree(demo_bundle, spare)
+    manifest = spare / "model.toml"
+    manifest.write_text(manifest.read_text().replace('name = "demo"', 'name = "spare"'))
     settings = settings_for(
         tmp_path / "data",
         demo_bundle,
@@ -73,6 +78,8 @@ RECORDED: dict[tuple[str, str], str] = {
     ("DELETE", "/api/shares/{id}"): "share.revoked",
     ("PUT", "/api/notices/mail"): "mail.changed",
     ("DELETE", "/api/notices/mail"): "mail.changed",
+    ("POST", "/api/admin/models/{name}/verify"): "model.verified",
+    ("DELETE", "/api/admin/models/{name}"): "model.removed",
 }
 """Routes that change something, and what they leave in the trail."""
 
@@ -174,6 +181,8 @@ async def test_every_recorded_route_leaves_its_row_with_who_how_and_from_where(
         ("DELETE", "/api/webhooks/{id}", webhook, None),
         ("PUT", "/api/notices/mail", "/api/notices/mail", {"address": "a@example.org"}),
         ("DELETE", "/api/notices/mail", "/api/notices/mail", None),
+        ("POST", "/api/admin/models/{name}/verify", "/api/admin/models/spare/verify", None),
+        ("DELETE", "/api/admin/models/{name}", "/api/admin/models/spare", None),
         ("DELETE", "/api/jobs/{id}", f"/api/jobs/{job['id']}", None),
         ("POST", "/api/jobs/{id}/restore", f"/api/jobs/{job['id']}/restore", None),
         ("PATCH", "/api/recordings/{id}", recording, {"transcript_days": 7}),

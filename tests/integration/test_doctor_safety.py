@@ -10,8 +10,6 @@ import pytest
 
 from harness.certificates import Authority, ec_key, key_pem, pem
 from harness.daemon import command
-from stenobox.cli.checks import Result, Verdict
-from stenobox.cli.safety import safety_results
 from stenobox.config import (
     DAY,
     LimitsSettings,
@@ -22,6 +20,7 @@ from stenobox.config import (
     TlsSettings,
 )
 from stenobox.paths import Layout
+from stenobox.safety import Result, Verdict, safety_results
 from stenobox.tls import put, read_pair, self_signed
 
 

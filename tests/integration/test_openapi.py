@@ -89,6 +89,7 @@ async def test_the_answers_about_a_job_are_what_the_document_says(anna: Person) 
     for path in (
         "/api/jobs", "/api/jobs/{id}/segments", "/api/jobs/{id}/transcript", "/api/models", "/api/keys",
         "/api/users", "/api/auth/me", "/api/admin/jobs/stats", "/api/admin/health/system", "/api/setup",
+        "/api/admin/models", "/api/admin/settings", "/api/admin/health/performance",
         "/livez", "/readyz",
     ):  # fmt: skip
         read = await anna.get(path.replace("{id}", job.id))

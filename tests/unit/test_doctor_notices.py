@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stenobox.cli.checks import Verdict, check_mail, check_webhooks
 from stenobox.config import MailSettings, Settings, WebhooksSettings
+from stenobox.safety import Verdict, check_mail, check_webhooks
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stenobox.cli.checks import Verdict, check_inbox
+from stenobox.cli.checks import check_inbox
 from stenobox.hotfolder.complete import Look, State, look_at, state_of
 from stenobox.hotfolder.folders import folder, move, open_file, remove, write_new
 from stenobox.hotfolder.names import Rules, free_names, result_names, shown, tags_of
 from stenobox.hotfolder.watching import tells_of_changes
 from stenobox.inboxes import InboxSettings
+from stenobox.safety import Verdict
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from error_tree import KINDS
 from stenobox.errors import InvalidRequest, RateLimited, SettingsError, StenoboxError
 from stenobox.moments import maybe, moment
+from stenobox.networks import is_loopback
 from stenobox.types import Priority
-from stenobox.web.crosssite import host_name, is_loopback
+from stenobox.web.crosssite import host_name
 from stenobox.web.disposition import attachment, form_names
 from stenobox.web.problems import problem_of, problem_of_http, render
 from stenobox.web.query import moment_of

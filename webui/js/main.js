@@ -14,6 +14,7 @@ import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
 import { accountView } from "./views/account.js";
 import { auditView } from "./views/audit.js";
+import { boxView } from "./views/box.js";
 import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
@@ -238,6 +239,7 @@ function makeRouter(app, shell) {
       { path: "/reference", show: () => shell.show(referenceView(app)) },
       { path: "/users", show: () => shell.show(usersView(app)) },
       { path: "/audit", show: () => shell.show(auditView(app)) },
+      { path: "/box", show: () => shell.show(boxView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
     ],
     () => app.navigate("#/"),

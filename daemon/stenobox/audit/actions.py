@@ -29,6 +29,7 @@ class Action(StrEnum):
 
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    KEY_REFUSED = "key.refused"
 
     TRANSCRIPT_READ = "transcript.read"
     TRANSCRIPT_EXPORTED = "transcript.exported"
@@ -45,6 +46,9 @@ class Action(StrEnum):
     RECORDING_ERASED = "recording.erased"
     RECORDING_EXPIRED = "recording.expired"
     RETENTION_CHANGED = "recording.retention_changed"
+
+    MODEL_VERIFIED = "model.verified"
+    MODEL_REMOVED = "model.removed"
 
     SHARE_CREATED = "share.created"
     SHARE_CHANGED = "share.changed"
@@ -87,6 +91,7 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.RECOVERY_CODES: "An account has new recovery codes",
     Action.KEY_CREATED: "An API key was made",
     Action.KEY_REVOKED: "An API key was revoked",
+    Action.KEY_REFUSED: "An API key was refused; `count` of many at once",
     Action.TRANSCRIPT_READ: "A transcript was read by somebody other than its owner",
     Action.TRANSCRIPT_EXPORTED: "A transcript was downloaded",
     Action.TRANSCRIPT_CORRECTED: "A transcript has a new version",
@@ -101,6 +106,8 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.RECORDING_ERASED: "A recording was removed for good",
     Action.RECORDING_EXPIRED: "A recording was removed after its days",
     Action.RETENTION_CHANGED: "How long a recording is kept was changed",
+    Action.MODEL_VERIFIED: "Every byte of a model was hashed; `problem` and `file` where one differs",
+    Action.MODEL_REMOVED: "A model was removed",
     Action.SHARE_CREATED: "Something was shared, with an account or by a link",
     Action.SHARE_CHANGED: "What an account may do with what is shared with it was changed",
     Action.SHARE_REVOKED: "A share was taken back, or left by the account that had it",

@@ -6,8 +6,6 @@ import argparse
 import sys
 from typing import Any
 
-SECRET_WORDS = ("password", "secret", "token")
-
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -30,6 +28,7 @@ def effective(settings: Any) -> str:
     """All settings as a TOML document; reading it gives these settings again."""
     from stenobox.config import reference  # noqa: PLC0415
     from stenobox.inboxes import inbox_reference  # noqa: PLC0415
+    from stenobox.safety.shown import is_secret  # noqa: PLC0415
 
     lines: list[str] = []
     section = ""
@@ -39,7 +38,7 @@ def effective(settings: Any) -> str:
             lines += ["", f"[{section}]"]
         owner = getattr(settings, section) if section else settings
         value = getattr(owner, key.name)
-        if any(word in key.name for word in SECRET_WORDS):
+        if is_secret(key.name):
             lines.append(f"# {key.name} is {'set' if value else 'not set'}")
         elif value is None:
             lines.append(f"# {key.name} is not set")

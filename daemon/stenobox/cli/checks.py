@@ -9,8 +9,6 @@ import sys
 import tempfile
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -24,26 +22,11 @@ from stenobox.hotfolder.watching import tells_of_changes
 from stenobox.inboxes import InboxSettings
 from stenobox.models import ModelStore
 from stenobox.monitor.gpu import Nvml
-from stenobox.networks import networks_of
-from stenobox.notices import Allowed
-from stenobox.notifying.guarded import tls_context
 from stenobox.paths import Layout
+from stenobox.safety import Result, Verdict, check_mail, check_webhooks
 
 OLDEST_PYTHON = (3, 11)
 CUDA = "CUDAExecutionProvider"
-
-
-class Verdict(Enum):
-    OK = "OK"
-    WARN = "WARN"  # it works, but not as it could
-    FAIL = "FAIL"  # it does not work
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    name: str
-    verdict: Verdict
-    text: str
 
 
 Check = Callable[[], Result]
@@ -198,52 +181,6 @@ def check_audit(settings: Settings) -> Result:
     if not verdict.whole:
         return Result("audit", Verdict.FAIL, f"{verdict.problem} Run 'stenobox audit verify'.")
     return Result("audit", Verdict.OK, f"{verdict.last.seq} rows, none changed or missing")
-
-
-def check_webhooks(settings: Settings) -> Result:
-    """What webhooks may reach can be read, and is told."""
-    wanted = settings.webhooks
-    try:
-        Allowed(wanted.allow)
-        tls_context(wanted.ca)
-    except StenoboxError as error:
-        return Result("webhooks", Verdict.FAIL, error.detail)
-    except OSError as error:
-        problem = f"{wanted.ca} of webhooks.ca cannot be used ({type(error).__name__})."
-        return Result("webhooks", Verdict.FAIL, problem)
-    if not wanted.enabled:
-        return Result("webhooks", Verdict.OK, "off: no notice leaves the box")
-    if any(network.prefixlen == 0 for network in networks_of(wanted.allow, "webhooks.allow")):
-        return Result(
-            "webhooks", Verdict.WARN, "webhooks.allow has every address, the box's own too: name your LAN."
-        )
-    where = ", ".join(("public addresses", *wanted.allow))
-    return Result("webhooks", Verdict.OK, f"accounts may have notices sent to {where}")
-
-
-def check_mail(settings: Settings) -> Result:
-    """The way to the mail server is as safe as the settings can make it."""
-    mail = settings.mail
-    if mail.host is None:
-        return Result("mail", Verdict.OK, "off: no e-mail is sent")
-    if mail.password_file is not None:
-        try:
-            mode = mail.password_file.stat().st_mode
-            mail.password_file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            problem = f"{mail.password_file} of mail.password_file cannot be read by this user."
-            return Result("mail", Verdict.FAIL, problem)
-        if mode & 0o077:
-            problem = f"the password can be read by others: chmod 600 {mail.password_file}"
-            return Result("mail", Verdict.WARN, problem)
-    try:
-        tls_context(mail.ca)
-    except OSError as error:
-        return Result("mail", Verdict.FAIL, f"{mail.ca} of mail.ca cannot be used ({type(error).__name__}).")
-    if mail.security == "none":
-        problem = "notices and the password cross the network unencrypted: set mail.security."
-        return Result("mail", Verdict.WARN, problem)
-    return Result("mail", Verdict.OK, f"notices go to {mail.host} by {mail.security}")
 
 
 def check_inbox(inbox: InboxSettings) -> Result:

@@ -18,9 +18,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stenobox.cli import settings_of  # noqa: PLC0415
-    from stenobox.cli.checks import Result, Verdict, checks_of  # noqa: PLC0415
-    from stenobox.cli.safety import safety_results  # noqa: PLC0415
+    from stenobox.cli.checks import checks_of  # noqa: PLC0415
     from stenobox.errors import SettingsError  # noqa: PLC0415
+    from stenobox.safety import Result, Verdict, safety_results  # noqa: PLC0415
 
     try:
         settings = settings_of(args)

@@ -1,4 +1,4 @@
-"""`stenobox models`: which speech models are here, are they whole, and making one from a checkpoint."""
+"""`stenobox models`: which speech models are here, are they whole; making one and removing one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TARGETS = ("cpu-fp32", "cpu-int8", "cuda-fp16")
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("models", help="list, verify and build speech models")
+    parser = subparsers.add_parser("models", help="list, verify, build and remove speech models")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     listing = actions.add_parser("list", help="list the models that this box has")
@@ -23,6 +23,12 @@ def add_parser(subparsers: Any) -> None:
     verify = actions.add_parser("verify", help="compare every byte with the hashes in the models' manifests")
     verify.add_argument("names", nargs="*", metavar="NAME", help="default: all models")
     verify.set_defaults(func=run, action=_verify)
+
+    remove = actions.add_parser(
+        "remove", help="remove a model from the data folder that no job needs, also beside a running daemon"
+    )
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(func=run, action=_remove)
 
     build = actions.add_parser("build", help="make a model from a Whisper checkpoint")
     build.add_argument(
@@ -89,6 +95,17 @@ def _verify(args: argparse.Namespace, store: ModelStore) -> int:
         broken += not info.ok
         sys.stdout.write(f"{name}: {'every byte is as its manifest says' if info.ok else info.problem}\n")
     return 1 if broken else 0
+
+
+def _remove(args: argparse.Namespace, store: ModelStore) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from stenobox.cli import settings_of  # noqa: PLC0415
+    from stenobox.cli.removing import remove  # noqa: PLC0415
+
+    asyncio.run(remove(settings_of(args), store, args.name))
+    sys.stdout.write(f"{args.name}: removed\n")
+    return 0
 
 
 def _build(args: argparse.Namespace, store: ModelStore) -> int:

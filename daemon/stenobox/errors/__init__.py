@@ -13,7 +13,8 @@
     │   ├── WebhooksOff, MailOff, LinksOff, NotYours
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
-    │                           SecondFactorState, TooManyVersions, TooManyShares, KeyReused
+    │                           SecondFactorState, TooManyVersions, TooManyShares, KeyReused,
+    │                           ModelInUse, ModelNotRemovable, VerificationRuns
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable,
     │   ├── ProviderUnreachable
@@ -109,12 +110,15 @@ from stenobox.errors.things import (
     ChangedMeanwhile,
     KeyReused,
     LastAdmin,
+    ModelInUse,
+    ModelNotRemovable,
     NameTaken,
     NotFound,
     SecondFactorState,
     StateConflict,
     TooManyShares,
     TooManyVersions,
+    VerificationRuns,
 )
 from stenobox.errors.work import (
     AttemptLost,
@@ -168,6 +172,8 @@ __all__ = [
     "LinksOff",
     "MailOff",
     "ModelError",
+    "ModelInUse",
+    "ModelNotRemovable",
     "NameTaken",
     "NoModel",
     "NotAudio",
@@ -202,6 +208,7 @@ __all__ = [
     "UnsupportedTus",
     "UploadIncomplete",
     "UploadTaken",
+    "VerificationRuns",
     "WeakPassword",
     "WebhooksOff",
     "WrongCode",

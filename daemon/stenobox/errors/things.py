@@ -37,6 +37,21 @@ class KeyReused(StenoboxError):
     message = "This Idempotency-Key came with another request, file or wish before. Take a new key."
 
 
+class ModelInUse(StenoboxError):
+    code, status, title = "model_in_use", 409, "The model is in use"
+    message = "The model cannot be removed: {problem}"
+
+
+class ModelNotRemovable(StenoboxError):
+    code, status, title = "model_not_removable", 422, "The model is not the box's to remove"
+    message = "The model was not installed into the data folder: it ships with the program or is a setting's."
+
+
+class VerificationRuns(StenoboxError):
+    code, status, title = "verification_runs", 409, "A model is being verified"
+    message = "Another model is being verified. Wait until that is done, then try again."
+
+
 class AudioRemoved(StenoboxError):
     code, status, title = "audio_removed", 410, "The audio is gone"
     message = (

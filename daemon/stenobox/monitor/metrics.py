@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from stenobox.log import get_logger
+from stenobox.monitor.figures import Figures
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 COLLECT_SECONDS = 5.0  # a subject that takes longer has failed; Prometheus itself gives up after 10
@@ -116,9 +117,17 @@ class Metrics:
 
     async def exposition(self) -> tuple[bytes, str]:
         """All metrics in Prometheus' text format 0.0.4, and its content type."""
-        await asyncio.gather(*(self._collect(collector) for collector in self._collectors))
+        await self._collect_all()
         # The process collector reads files of /proc, so it does that in a thread.
         return await asyncio.to_thread(generate_latest, self.registry), CONTENT_TYPE
+
+    async def figures(self) -> Figures:
+        """The same as values, at the cost of a scrape."""
+        await self._collect_all()
+        return await asyncio.to_thread(Figures.of, self.registry)
+
+    async def _collect_all(self) -> None:
+        await asyncio.gather(*(self._collect(collector) for collector in self._collectors))
 
     async def _collect(self, collector: Collector) -> None:
         started = time.perf_counter()

@@ -54,8 +54,8 @@ ORDER BY id DESC LIMIT :limit OFFSET :offset
 
 # With `+` each match is looked at once. Without, FTS5 would begin the whole search anew for each row.
 SHOW = """
-SELECT docs.id, docs.job_id, docs.recording_id, docs.version, docs.created_at, transcripts.language,
-    transcripts.duration, users.name AS owner,
+SELECT docs.id, docs.job_id, docs.recording_id, docs.owner_id, docs.version, docs.created_at,
+    transcripts.language, transcripts.duration, users.name AS owner,
     highlight(search_index, 1, char(1), char(2)) AS title,
     highlight(search_index, 2, char(1), char(2)) AS tags,
     highlight(search_index, 3, char(1), char(2)) AS body
@@ -124,6 +124,7 @@ class Hit:
 
     job_id: str
     recording_id: str
+    owner_id: int
     owner: str
     title: tuple[Part, ...]
     tags: tuple[Part, ...]
@@ -252,6 +253,7 @@ async def _hit(reader: Reader, row: sqlite3.Row, shown: tuple[Passage, ...], lin
     return Hit(
         job_id=row["job_id"],
         recording_id=row["recording_id"],
+        owner_id=row["owner_id"],
         owner=row["owner"],
         title=passages.parts_of(row["title"]),
         tags=_tags(row["tags"]),

@@ -18,7 +18,8 @@ from stenobox.events import Subscription
 from stenobox.types import Event, Identity, Right
 from stenobox.web import render
 from stenobox.web.identify import still_allowed
-from stenobox.web.keys import EVENTS, STREAMS, identity_of
+from stenobox.web.keys import EVENTS, READS, STREAMS, identity_of
+from stenobox.web.live_reads import LiveReads
 from stenobox.web.streams import STALLED_S, event_stream
 
 HEARTBEAT_S = 15.0
@@ -27,6 +28,7 @@ HEARTBEAT_S = 15.0
 async def events(request: web.Request) -> web.StreamResponse:
     identity = identity_of(request)
     response = event_stream()
+    reads = LiveReads(request.app[READS], identity)
     with (
         request.app[EVENTS].subscribe(identity) as subscription,
         request.app[STREAMS].opened(identity.user.id) as ended,
@@ -35,9 +37,14 @@ async def events(request: web.Request) -> web.StreamResponse:
         # A client that went away is no fault of ours.
         with contextlib.suppress(ConnectionResetError, TimeoutError):
             allowed = functools.partial(still_allowed, request)
-            async with contextlib.aclosing(_frames(subscription, identity, ended, allowed)) as frames:
-                async for frame in frames:
-                    await asyncio.wait_for(response.write(frame), STALLED_S)
+            try:
+                async with contextlib.aclosing(
+                    _frames(subscription, identity, ended, allowed, reads)
+                ) as frames:
+                    async for frame in frames:
+                        await asyncio.wait_for(response.write(frame), STALLED_S)
+            finally:
+                await reads.close()
     return response
 
 
@@ -46,6 +53,7 @@ async def _frames(
     identity: Identity,
     ended: asyncio.Event,
     allowed: Callable[[], Awaitable[bool]],
+    reads: LiveReads,
 ) -> AsyncGenerator[bytes, None]:
     """Frames to send until the subscription or the user's access ends. `ended` tells of an end that somebody
     made; `allowed` is asked from time to time, for keys and sessions that expire.
@@ -72,6 +80,7 @@ async def _frames(
             except StopAsyncIteration:
                 return
             following = asyncio.ensure_future(anext(subscription))
+            reads.saw(event)
             yield frame_of(event, event.right_of(identity) or Right.READ)
     finally:
         end.cancel()

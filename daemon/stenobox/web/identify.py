@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
+from stenobox.access.secrets import fingerprint
+from stenobox.audit import Actor, acting
 from stenobox.errors import NotSignedIn
 from stenobox.types import Identity
 from stenobox.web.cookies import session_token
-from stenobox.web.keys import API_KEYS, SESSIONS
+from stenobox.web.keys import API_KEYS, KEY_REFUSALS, SESSIONS
 from stenobox.web.peer import is_control, operator_of
 
 
@@ -36,11 +38,25 @@ async def identify(request: web.Request) -> Identity | None:
         return operator_of(request)
     header = request.headers.get(hdrs.AUTHORIZATION)
     if header is not None:
-        scheme, _, secret = header.partition(" ")
-        opened = await request.app[API_KEYS].verify(secret.strip()) if scheme.lower() == "bearer" else None
+        secret = _key_in(header)
+        opened = None if secret is None else await request.app[API_KEYS].verify(secret)
         if opened is None:
             raise NotSignedIn
         return Identity(opened.user, "key", opened.scopes)
     token = session_token(request)
     user = None if token is None else await request.app[SESSIONS].verify(token)
     return None if user is None else Identity(user, "session")
+
+
+async def tell_refused_key(request: web.Request) -> None:
+    """Record that the key of this request opened nothing, if there is one."""
+    secret = _key_in(request.headers.get(hdrs.AUTHORIZATION, ""))
+    if secret is None:
+        return
+    with acting(Actor.of(None, request.remote or None)):
+        await request.app[KEY_REFUSALS].refused(fingerprint(secret))
+
+
+def _key_in(header: str) -> str | None:
+    scheme, _, secret = header.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None

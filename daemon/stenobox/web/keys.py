@@ -17,12 +17,13 @@ from stenobox.access import (
     Users,
 )
 from stenobox.access.oidc import OidcLogin
-from stenobox.audit import LoginFailures, Reads, Trail
+from stenobox.audit import KeyRefusals, LoginFailures, Reads, Trail
 from stenobox.config import Settings
 from stenobox.editing.versions import Versions
 from stenobox.events import EventHub
 from stenobox.glossary import Glossaries
 from stenobox.idempotency import Once
+from stenobox.installed import InstalledModels
 from stenobox.intake.direct import DirectIntake
 from stenobox.intake.once import OnceIntake
 from stenobox.intake.partial import Partials
@@ -31,6 +32,7 @@ from stenobox.library import Library, Quotas, Trash, Waveforms
 from stenobox.models import ModelStore
 from stenobox.monitor.health import Health
 from stenobox.monitor.metrics import Metrics
+from stenobox.monitor.performance import Performance
 from stenobox.networks import Client, Network
 from stenobox.notices import MailNotices, Webhooks
 from stenobox.recordings import Recordings
@@ -52,6 +54,7 @@ SECOND_FACTORS = web.AppKey("second_factors", SecondFactors)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 SETUP = web.AppKey("setup", SetupLink)
 LOGIN_FAILURES = web.AppKey("login_failures", LoginFailures)
+KEY_REFUSALS = web.AppKey("key_refusals", KeyRefusals)
 TRAIL = web.AppKey("trail", Trail)
 READS = web.AppKey("reads", Reads)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
@@ -76,8 +79,10 @@ PARTIALS = web.AppKey("partials", Partials)
 EVENTS = web.AppKey("events", EventHub)
 STREAMS = web.AppKey("streams", OpenStreams)
 MODELS = web.AppKey("models", ModelStore)
+INSTALLED = web.AppKey("installed", InstalledModels)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
+PERFORMANCE = web.AppKey("performance", Performance)
 SITE = web.AppKey("site", Site)
 TLS = web.AppKey("tls", ServedCertificate)
 PROXIES = web.AppKey[tuple[Network, ...]]("proxies", tuple)

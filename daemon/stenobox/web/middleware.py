@@ -12,11 +12,12 @@ from aiohttp import web
 from stenobox.audit import Actor, acting
 from stenobox.errors import InternalError, NotSignedIn, SetupRequired, StenoboxError
 from stenobox.log import bound, get_logger
+from stenobox.networks import is_loopback
 from stenobox.types import Identity
 from stenobox.web import problems
-from stenobox.web.crosssite import is_loopback, refuse_cross_site, refuse_foreign_host
+from stenobox.web.crosssite import refuse_cross_site, refuse_foreign_host
 from stenobox.web.expect import invite_body
-from stenobox.web.identify import identify
+from stenobox.web.identify import identify, tell_refused_key
 from stenobox.web.keys import IDENTITY, METRICS, REQUEST_ID, SETTINGS, SETUP, STARTED
 from stenobox.web.limiting import count_account, count_address
 from stenobox.web.openai import problems as their_problems
@@ -116,6 +117,7 @@ async def _caller(request: web.Request, who: Who) -> Identity | None:
     try:
         return await identify(request)
     except NotSignedIn:
+        await tell_refused_key(request)
         if who is Who.ANYONE:
             return None
         raise

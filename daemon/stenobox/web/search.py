@@ -11,7 +11,7 @@ from stenobox.library import tags
 from stenobox.search.finding import Wish
 from stenobox.web import texts_shapes as shapes
 from stenobox.web.bodies import json_response
-from stenobox.web.keys import FINDER, identity_of
+from stenobox.web.keys import FINDER, READS, identity_of
 from stenobox.web.query import moment_of, number_of
 from whisper_onnx.dims import LANGUAGES
 
@@ -34,6 +34,8 @@ async def search(request: web.Request) -> web.Response:
     )
     limit = number_of(request, "limit", DEFAULT_LIMIT)
     found = await request.app[FINDER].find(identity, wish, limit, asked.get("cursor"))
+    shown = {f"job:{hit.job_id}": hit.owner_id for hit in found.hits if hit.places}
+    await request.app[READS].note_all(identity, "transcript", shown, download=False)
     return json_response(shapes.search_page(found))
 
 

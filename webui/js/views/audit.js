@@ -28,6 +28,7 @@ const SUBJECTS = [
   { value: "audio", label: "Hearing recordings" },
   { value: "job", label: "Deleting transcripts" },
   { value: "recording", label: "Deleting recordings" },
+  { value: "model", label: "Models" },
   { value: "share", label: "Sharing" },
   { value: "snapshot", label: "Snapshots" },
   { value: "box", label: "Starts of the box" },

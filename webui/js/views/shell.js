@@ -118,6 +118,6 @@ function navLinks(user) {
     { href: "#/search", label: "Search" },
     { href: "#/keys", label: "API keys" },
   ];
-  if (user.role === "admin") links.push({ href: "#/users", label: "Users" }, { href: "#/audit", label: "Audit" });
+  if (user.role === "admin") links.push({ href: "#/users", label: "Users" }, { href: "#/audit", label: "Audit" }, { href: "#/box", label: "Box" });
   return links.map(({ href, label }) => el("a", { href }, label));
 }

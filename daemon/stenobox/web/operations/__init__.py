@@ -8,6 +8,7 @@ from stenobox.web.described import Operation
 from stenobox.web.operations import (
     access,
     audit,
+    box,
     exports,
     jobs,
     library,
@@ -40,6 +41,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         exports,
         network,
         audit,
+        box,
         notices,
     )
     for key, operation in area.OPERATIONS.items()

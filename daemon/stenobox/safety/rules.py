@@ -1,4 +1,4 @@
-"""The checks of `stenobox doctor` that name settings which leave the box less safe than it could be."""
+"""The checks of settings that leave the box less safe than it could be. They read files, so they block."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from stenobox.cli.checks import Result, Verdict
 from stenobox.config import DAY, Settings
 from stenobox.errors import StenoboxError
-from stenobox.networks import networks_of
+from stenobox.networks import is_loopback, networks_of
 from stenobox.paths import Layout
+from stenobox.safety.outbound import check_mail, check_webhooks
+from stenobox.safety.verdicts import Result, Verdict
 from stenobox.tls import Pair, Places, places_of
-from stenobox.web.crosssite import is_loopback
 
 SOON: Final = timedelta(days=30)
 WIDE: Final = {4: 24, 6: 64}
@@ -30,6 +30,12 @@ def safety_results(settings: Settings) -> Iterator[Result]:
     yield _limits(settings)
     yield _metrics(settings)
     yield _sessions(settings)
+
+
+def warnings_of(settings: Settings) -> list[Result]:
+    """All that is unsafe in the settings, with what leaves the box; empty when all is well."""
+    results = (*safety_results(settings), check_webhooks(settings), check_mail(settings))
+    return [result for result in results if result.verdict is not Verdict.OK]
 
 
 def _network(settings: Settings) -> Iterator[Result]:
