@@ -4,8 +4,9 @@
 
 Builds the library in a scratch folder (some minutes and some gigabytes; `--folder` keeps it for the next
 time), starts the daemon on it, and asks as people do: an administrator, an account to which nearly all of it
-belongs, and one with a few transcripts. The words are drawn from a vocabulary as natural text has them
-(Zipf's law), common ones included. Prints a table and asserts nothing.
+belongs, one with a few transcripts, and one with whom a tenth of it is shared by a tag. The words are drawn
+from a vocabulary as natural text has them (Zipf's law), common ones included. Prints a table and asserts
+nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ WORDS_OF_A_LINE = 16
 LANGUAGES = ("en", "de")
 DAY = 86_400.0
 BEGIN = 1_750_000_000.0
+SHARED = 10
+"""Every one of so many has the tag that is shared."""
+READER = "account with a tenth shared"
 SHARE_OF_FEW = 5_000
 """One of so many transcripts belongs to the account with few."""
 STARTS = 5
@@ -103,7 +107,7 @@ def measure(folder: Path, transcripts: int, characters: int, requests: int) -> l
         rows.append(("search: all of these", figures(everything), "goal: p50 < 20 ms, p99 < 100 ms"))
         lists: list[float] = []
         for name, key in keys.items():
-            paths, before = pages(box, key, requests), cpu_seconds(box)
+            paths, before = pages(box, key, requests, shared=name == READER), cpu_seconds(box)
             times = list(ask(box, key, paths))
             spent = (cpu_seconds(box) - before) / len(times)
             lists += times
@@ -116,13 +120,14 @@ def measure(folder: Path, transcripts: int, characters: int, requests: int) -> l
 
 
 def make_accounts(box: Daemon) -> dict[str, str]:
-    """An administrator, and two users to whom it will belong; a key of each."""
+    """An administrator, two users to whom it will belong, and one who reads along; a key of each."""
+    accounts = {"many": "account with many", "few": "account with few", "reader": READER}
     with box:
         keys = {"administrator": box.set_up()}
-        for name in ("many", "few"):
+        for name, shown in accounts.items():
             box.post("/api/users", json_body={"name": name, "password": PASSWORD})
             made = box.post("/api/keys", json_body={"name": "bench", "user": name})
-            keys[f"account with {name}"] = made.json["secret"]
+            keys[shown] = made.json["secret"]
         box.stop()
     return keys
 
@@ -134,7 +139,9 @@ def build(database: Path, transcripts: int, characters: int) -> None:
     bounds = np.cumsum(weights / weights.sum())
     db = sqlite3.connect(database)
     db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA foreign_keys = OFF;")
-    owners = [db.execute("SELECT id FROM users WHERE name = ?", (n,)).fetchone()[0] for n in ("many", "few")]
+    names = ("many", "few", "reader")
+    *owners, reader = [db.execute("SELECT id FROM users WHERE name = ?", (n,)).fetchone()[0] for n in names]
+    share(db, owners[0], reader)
     started = time.perf_counter()
     for number in range(1, transcripts + 1):
         drawn = words[np.minimum(np.searchsorted(bounds, rng.random(characters // 5)), len(words) - 1)]
@@ -151,6 +158,16 @@ def build(database: Path, transcripts: int, characters: int) -> None:
     db.close()
 
 
+def share(db: sqlite3.Connection, owner: int, reader: int) -> None:
+    """What has the tag, once it is there."""
+    db.execute("INSERT INTO tags (id, owner_id, name, key) VALUES (1, ?, 'Board', 'board')", (owner,))
+    db.execute(
+        "INSERT INTO shares (id, owner_id, tag_id, user_id, rights, created_at)"
+        " VALUES ('sh_1', ?, 1, ?, 1, 0)",
+        (owner, reader),
+    )
+
+
 def insert(db: sqlite3.Connection, number: int, *, owner: int, title: str, texts: list[str], of: int) -> None:
     job_id, recording_id = f"{number:024x}", f"{number + (1 << 80):024x}"
     moment = BEGIN + number * 730 * DAY / of
@@ -165,6 +182,8 @@ def insert(db: sqlite3.Connection, number: int, *, owner: int, title: str, texts
         " created_at, started_at, finished_at) VALUES (?, ?, ?, ?, 'done', 5, ?, 1, 1, ?, ?, ?)",
         (number, job_id, recording_id, owner, '{"model":"demo"}', moment, moment, moment),
     )
+    if number % SHARED == 0:
+        db.execute("INSERT INTO recording_tags (recording_id, tag_id) VALUES (?, 1)", (recording_id,))
     provenance = json.dumps(
         {"model": "demo", "model_sha256": "0" * 64, "target": "cpu-fp32", "provider": "CPU",
          "engine_version": "0", "options": {}, "audio_sha256": "0" * 64, "realtime_factor": 1.0}
@@ -247,16 +266,17 @@ def search(query: Query) -> str:
     return "/api/search?" + urlencode(query)
 
 
-def pages(box: Daemon, key: str, requests: int) -> list[str]:
+def pages(box: Daemon, key: str, requests: int, *, shared: bool) -> list[str]:
     """The first page mostly, then pages further on, and those of a state."""
-    found = ["/api/jobs?limit=50"] * (requests // 2)
+    first = "/api/jobs?limit=50" + ("&shared=1" if shared else "")
+    found = [first] * (requests // 2)
     cursor: str | None = None
     while len(found) < requests - 10:
-        path = "/api/jobs?limit=50" + (f"&cursor={cursor}" if cursor else "")
+        path = first + (f"&cursor={cursor}" if cursor else "")
         cursor = box.get(path, key=key).json["next"]
         found.append(path)
     states = ("queued", "failed", "done", "running", "cancelled")
-    return found + [f"/api/jobs?state={state}" for state in states * 2]
+    return found + [f"{first}&state={state}" for state in states * 2]
 
 
 def ask(box: Daemon, key: str, paths: list[str]) -> Iterator[float]:
@@ -326,7 +346,8 @@ def table(rows: list[Row], transcripts: int, characters: int) -> str:
         "",
         f"`make bench-search`: {transcripts:,} transcripts of {characters:,} characters, on {machine},"
         f" {versions}. Each kind is asked by an administrator, by the account to which nearly all of it"
-        " belongs, and by one with a few transcripts; a request at a time, over HTTP.",
+        " belongs, by one with a few transcripts, and by one with whom every tenth is shared by a tag; one"
+        " request at a time, over HTTP.",
         "",
         "| what | measured | |",
         "| --- | --- | --- |",

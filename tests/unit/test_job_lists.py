@@ -9,7 +9,9 @@ import pytest
 
 from stenobox.jobs.statements import listing
 from stenobox.library import Change
-from stenobox.types import Identity, JobState, Role
+from stenobox.sharing.shares import Shares, Thing
+from stenobox.sharingsettings import SharingSettings
+from stenobox.types import Identity, JobState, Right, Role
 from storing import Store, finished, sent
 
 
@@ -18,16 +20,24 @@ class Filters(NamedTuple):
     state: bool
     tag: bool
     trashed: bool
+    shared: bool = False
 
 
 COMBINATIONS = [Filters(*each) for each in itertools.product((False, True), repeat=4)]
 
+# Others' things are in no trash of one's own, and no list is both.
+SHARED = [
+    Filters(own=False, state=state, tag=tag, trashed=False, shared=True)
+    for state, tag in itertools.product((False, True), repeat=2)
+]
 
-@pytest.mark.parametrize("wanted", COMBINATIONS, ids=str)
+
+@pytest.mark.parametrize("wanted", [*COMBINATIONS, *SHARED], ids=str)
 async def test_a_list_shows_what_its_filters_say_in_pages(
     store: Store, ann: Identity, wanted: Filters
 ) -> None:
     bob, admin = await store.user("bob"), await store.user("root", Role.ADMIN)
+    shares = Shares(store.db, store.events, SharingSettings())
     expected: list[str] = []
     for number in range(16):
         owner, done = (ann, bob)[number & 1], bool(number & 2)
@@ -36,6 +46,8 @@ async def test_a_list_shows_what_its_filters_say_in_pages(
             job = await store.jobs.cancel(job.id, owner)
         if number & 4:
             await store.library.change(job.recording_id, owner, Change(tags=["Board"]))
+        if number % 3 and owner is bob:
+            await shares.give(bob, Thing(job.recording_id), "ann", Right.READ)
         if number & 8:
             await store.trash.put_job(job.id, owner)
         fits = (
@@ -43,6 +55,7 @@ async def test_a_list_shows_what_its_filters_say_in_pages(
             not wanted.state or done,
             not wanted.tag or number & 4,
             wanted.trashed == bool(number & 8),
+            not wanted.shared or (owner is bob and number % 3),
         )
         if all(fits):
             expected.insert(0, job.id)
@@ -50,11 +63,12 @@ async def test_a_list_shows_what_its_filters_say_in_pages(
     cursor: str | None = None
     while True:
         page = await store.jobs.list(
-            ann if wanted.own else admin,
+            ann if wanted.own or wanted.shared else admin,
             JobState.DONE if wanted.state else None,
             1,
             cursor,
             trashed=wanted.trashed,
+            shared=wanted.shared,
             tag="board" if wanted.tag else None,
         )
         seen += [job.id for job in page.jobs]
@@ -64,9 +78,9 @@ async def test_a_list_shows_what_its_filters_say_in_pages(
     assert seen == expected != []
 
 
-@pytest.mark.parametrize("wanted", COMBINATIONS, ids=str)
+@pytest.mark.parametrize("wanted", [*COMBINATIONS, *SHARED], ids=str)
 async def test_no_list_looks_at_every_job_of_the_box(store: Store, wanted: Filters) -> None:
-    values = {"owner_id": 1, "state": "done", "tag": "x", "before": None, "limit": 2}
+    values = {"owner_id": 1, "reader_id": 2, "state": "done", "tag": "x", "before": None, "limit": 2}
     statement = "EXPLAIN QUERY PLAN " + listing(**wanted._asdict())
     async with store.db.read() as reader:
         plan = [str(row["detail"]) for row in await reader.fetch_all(statement, values)]

@@ -42,11 +42,15 @@ def listing(*, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = 
     where += [f"{few}jobs.state = :state"] if state else []
     where += [_TAGGED] if tag else []
     where += [f"jobs.recording_id IN ({SHARED_RECORDINGS})"] if shared else []
+    # What is shown of a job is looked up for a page of them, and not for all that are put in order.
     return f"""
-    SELECT {_SHARED_COLUMNS if shared else COLUMNS} FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}
+    SELECT {_SHARED_COLUMNS if shared else COLUMNS} FROM jobs
         JOIN recordings ON recordings.id = jobs.recording_id
-    WHERE {" AND ".join(where)} AND (:before IS NULL OR {few}jobs.seq < :before)
-    ORDER BY {few}jobs.seq DESC LIMIT :limit
+    WHERE jobs.seq IN (
+        SELECT jobs.seq FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}
+        WHERE {" AND ".join(where)} AND (:before IS NULL OR {few}jobs.seq < :before)
+        ORDER BY {few}jobs.seq DESC LIMIT :limit)
+    ORDER BY jobs.seq DESC
     """  # noqa: S608
 
 
