@@ -97,7 +97,8 @@ class Versions:
         """
         await self.current(job_id, identity, expected=expected)
         current = await self._transcripts.get(job_id, identity)
-        original = await self._transcripts.get(job_id, identity, version=1)
+        first = current.version == 1
+        original = current if first else await self._transcripts.get(job_id, identity, version=1)
         good = await asyncio.to_thread(lines.checked, corrected, lines.latest_end(original))
         return await self._make(identity, current, good)
 
