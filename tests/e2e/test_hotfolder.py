@@ -237,6 +237,18 @@ def test_a_folder_that_goes_away_and_comes_back_is_used_again(tmp_path: Path, de
         box.wait_for_files("a.txt", "done/a.wav")
 
 
+def test_what_a_power_cut_left_half_written_is_gone_after_the_next_start(
+    tmp_path: Path, demo_bundle: Path
+) -> None:
+    with HotBox(tmp_path, model=demo_bundle, settle_seconds="0.1") as box:
+        box.kill()
+        (box.inbox / "done").mkdir()
+        for name in (".stenobox-1a2b.tmp", "done/.stenobox-3c4d.tmp"):
+            (box.inbox / name).write_bytes(b"half of a resu")
+        box.start()
+        box.wait_until(lambda: not box.files(), "what was left over is still there")
+
+
 def test_a_job_that_somebody_stops_is_told_beside_the_file(tmp_path: Path, demo_bundle: Path) -> None:
     with HotBox(tmp_path, model=demo_bundle, settle_seconds="0.3") as box:
         (box.inbox / "long.wav").write_bytes(wave_bytes(3_000.0, pitch=25))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stenobox.cli.checks import check_inbox
 from stenobox.hotfolder.complete import Look, State, look_at, state_of
-from stenobox.hotfolder.folders import folder, move, open_file, remove, write_new
+from stenobox.hotfolder.folders import folder, move, open_file, remove, sweep, write_new
 from stenobox.hotfolder.names import Rules, free_names, result_names, shown, tags_of
 from stenobox.hotfolder.watching import tells_of_changes
 from stenobox.inboxes import InboxSettings
@@ -192,6 +192,25 @@ def test_another_content_looks_different(tmp_path: Path) -> None:
 
 
 # Watching
+
+
+def test_what_was_being_written_when_the_power_went_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "inbox" / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "inbox" / "link").symlink_to(tmp_path / "elsewhere")
+    left = ("inbox/.stenobox-1a2b.tmp", "inbox/deep/er/.stenobox-0123456789abcdef.tmp")
+    others = (
+        "inbox/.stenobox-notes.tmp", "inbox/.stenobox-1a2b.tmp.txt", "inbox/x.stenobox-1a2b.tmp",
+        "inbox/deep/talk.wav", "elsewhere/.stenobox-1a2b.tmp",
+    )  # fmt: skip
+    for name in (*left, *others):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "inbox" / "deep" / ".stenobox-ff.tmp").mkdir()
+    assert sweep(tmp_path / "inbox") == 2
+    assert not [name for name in left if (tmp_path / name).exists()]
+    assert all((tmp_path / name).exists() for name in others)
+    with pytest.raises(FileNotFoundError):
+        sweep(tmp_path / "nothing")
 
 
 MOUNTS = """\

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from stenobox.files import disk_errors
 
-__all__ = ["TEMPORARY", "Place", "folder", "move", "open_file", "remove", "write_new"]
+__all__ = ["TEMPORARY", "Place", "folder", "move", "open_file", "remove", "sweep", "write_new"]
 
 Place = tuple[str, ...]
 """Where a file is in its inbox: the names of folders, then its own, as os.fsdecode gives them."""
@@ -25,6 +26,7 @@ Place = tuple[str, ...]
 TEMPORARY = ".stenobox-"
 """What a file that is being written is called, until it has its name."""
 
+_LEFT_OVER = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]+\.tmp")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 1_000
 
@@ -104,6 +106,21 @@ def remove(root: Path, place: Place) -> None:
     with folder(root, place[:-1]) as parent:
         os.unlink(place[-1], dir_fd=parent)
         os.fsync(parent)
+
+
+def sweep(root: Path) -> int:
+    """Remove files that were being written, or removed, when the power went; returns how many. Only while
+    nothing is written to the inbox. Raises OSError for the inbox itself.
+    """
+    swept = 0
+    os.close(os.open(root, _FOLDER))
+    for _path, _folders, files, parent in os.fwalk(root, follow_symlinks=False):
+        for name in filter(_LEFT_OVER.fullmatch, files):
+            # Gone, or not ours to change: it is one of many then, and in nobody's way.
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=parent)
+                swept += 1
+    return swept
 
 
 def _made(name: str, parent: int) -> int:

@@ -21,7 +21,7 @@ from stenobox.errors import DiskFull, NotFound
 from stenobox.hotfolder.complete import Look, State, look_at, look_of, state_of
 from stenobox.hotfolder.drops import Drops
 from stenobox.hotfolder.finishing import Finisher
-from stenobox.hotfolder.folders import Place, open_file
+from stenobox.hotfolder.folders import Place, open_file, sweep
 from stenobox.hotfolder.names import Rules
 from stenobox.hotfolder.taking import CUT_OFF, Taker, Took
 from stenobox.hotfolder.watching import Watch, tells_of_changes
@@ -68,6 +68,7 @@ class Inbox:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _rescan_due: float = 0.0
     _finish_due: bool = True
+    _swept: bool = False
     _watch: Watch | None = None
     _watched: int = 0  # inode of the folder that is watched
 
@@ -138,6 +139,10 @@ class Inbox:
         """Look through the whole folder, and have the kernel tell of changes until the next time."""
         period = self.settings.rescan_seconds
         try:
+            if not self._swept:
+                # Before the first result of this process is written.
+                await asyncio.to_thread(sweep, self.settings.path)
+                self._swept = True
             told = await self._watching(rules)
             seen = await asyncio.to_thread(lambda: dict(_files(self.settings.path, rules)))
         except OSError as error:
