@@ -104,7 +104,8 @@ async def test_one_that_is_running_is_confined_and_holds_three_descriptors(
     for task in work:
         task.cancel()
     await asyncio.gather(*work, return_exceptions=True)
-    assert [one.pop("files") for one in seen] == [["long.flac", out.name, "pipe"] for out in outs]
+    # Which of the two was forked first is left to the machine.
+    assert sorted(one.pop("files") for one in seen) == [["long.flac", out.name, "pipe"] for out in outs]
     assert (
         seen
         == [{"new_privileges": "1", "filter": "2", "leads": True, "memory": str(LIMITS.memory_bytes)}] * 2
