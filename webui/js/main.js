@@ -214,13 +214,9 @@ class Page {
 function makeRouter(app, shell) {
   /** @type {ReturnType<typeof jobsView> | null} */
   let jobs = null;
-  const showJobs = (/** @type {URLSearchParams} */ query) => {
-    if (jobs && shell.view === jobs) {
-      jobs.setFilter(query.get("state"), query.get("tag"));
-      return;
-    }
-    jobs = jobsView(app, query.get("state"), query.get("tag"));
-    shell.show(jobs);
+  const showJobs = (/** @type {URLSearchParams} */ query, /** @type {boolean} */ shared) => {
+    if (jobs && shell.view === jobs) jobs.choose(query, shared);
+    else shell.show(jobs = jobsView(app, query, shared));
   };
   /** @type {ReturnType<typeof searchView> | null} */
   let search = null;
@@ -230,7 +226,8 @@ function makeRouter(app, shell) {
   };
   return new Router(
     [
-      { path: "/", show: (_, query) => showJobs(query) },
+      { path: "/", show: (_, query) => showJobs(query, false) },
+      { path: "/shared", show: (_, query) => showJobs(query, true) },
       { path: "/jobs/:id", show: ({ id }, query) => shell.show(jobView(app, id, query.get("at"))) },
       { path: "/search", show: (_, query) => showSearch(query) },
       { path: "/trash", show: () => shell.show(trashView(app)) },
