@@ -1,4 +1,4 @@
-/** Starts the page: finds out who is there, then shows set-up, sign-in or the application. */
+/** Starts the page: finds out who is there, then shows what a link opens, set-up, sign-in or the application. */
 
 import { Api } from "./api.js";
 import { confirmDialog } from "./dialog.js";
@@ -12,12 +12,14 @@ import { Texts } from "./texts.js";
 import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
+import { Visit } from "./visit.js";
 import { accountView } from "./views/account.js";
 import { auditView } from "./views/audit.js";
 import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
+import { linkedView } from "./views/linked.js";
 import { referenceView } from "./views/reference.js";
 import { searchView } from "./views/search.js";
 import { Shell } from "./views/shell.js";
@@ -43,6 +45,8 @@ class Page {
     this.closeSession = null;
     /** Whether somebody is signing out, so that the end of the session is no news. */
     this.leaving = false;
+    this.visit = new Visit(this.api, (...message) => this.toasts.show(...message), (view) => this.showAlone(view));
+    window.addEventListener("hashchange", () => this.moved());
   }
 
   /** @param {string} message */
@@ -58,10 +62,18 @@ class Page {
       if (!encrypted) this.root.before(insecureBanner());
       if (needed) this.showSetup();
       else if (location.pathname === "/setup") this.leaveSetup(() => this.openOrSignIn());
-      else await this.openOrSignIn();
+      else if (!this.visit.begin()) await this.openOrSignIn();
     } catch (error) {
       this.showTrouble(error);
     }
+  }
+
+  /** Where nobody is signed in; else the router does it. */
+  moved() {
+    if (this.closeSession) return;
+    const visited = this.visit.open;
+    if (this.visit.begin()) this.root.querySelector("h1")?.focus({ preventScroll: true });
+    else if (visited) this.openOrSignIn();
   }
 
   showSetup() {
@@ -90,6 +102,7 @@ class Page {
   }
 
   showSignIn() {
+    if (this.visit.begin()) return;
     this.showAlone(signInView(this.api, (user) => this.open(user)));
     this.root.querySelector("input")?.focus();
   }
@@ -163,6 +176,7 @@ class Page {
       app.drafts.clear();
       store.clear();
     };
+    this.visit.end();
     fill(this.root, shell.node);
     router.start();
     stream.start();
@@ -236,6 +250,7 @@ function makeRouter(app, shell) {
       { path: "/users", show: () => shell.show(usersView(app)) },
       { path: "/audit", show: () => shell.show(auditView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
+      { path: "/link/:token", show: ({ token }, query) => shell.show(linkedView(app, { token, recording: query.get("recording") })) },
     ],
     () => app.navigate("#/"),
   );
