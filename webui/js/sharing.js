@@ -38,9 +38,16 @@ export function people(api) {
   return api.request("GET", "/api/people");
 }
 
-/** @param {Api} api @param {Subject} [subject] without: all that one gave @returns {Promise<{shares: Share[]}>} */
-export function shares(api, subject) {
-  return api.request("GET", subject ? `/api/shares?${new URLSearchParams(subject)}` : "/api/shares");
+/**
+ * @param {Api} api
+ * @param {Subject | null} subject null: all that one gave
+ * @param {string | null} cursor
+ * @returns {Promise<{shares: Share[], next: string | null}>} the newest first
+ */
+export function shares(api, subject, cursor) {
+  const query = new URLSearchParams(subject ?? {});
+  if (cursor !== null) query.set("cursor", cursor);
+  return api.request("GET", `/api/shares?${query}`);
 }
 
 /**

@@ -41,7 +41,7 @@
  * @property {Access} access
  *
  * @typedef {object} Share one recording, or everything with a tag, for an account or for whoever has a link
- * @property {string | number} id
+ * @property {string} id
  * @property {string | null} recording
  * @property {string | null} tag
  * @property {string} title
@@ -55,7 +55,7 @@
  *
  * @typedef {object} LinkedJob
  * @property {string} id
- * @property {string | null} language
+ * @property {string} language
  * @property {"mix" | "split"} channels
  * @property {string} finished_at
  *
@@ -66,13 +66,13 @@
  * @property {string | null} recorded
  * @property {string} created_at
  * @property {boolean} has_audio
- * @property {LinkedJob[]} jobs
+ * @property {LinkedJob[]} jobs newest last
  *
  * @typedef {object} Linked what a link opens
  * @property {string} title
  * @property {string} owner
  * @property {boolean} folder
- * @property {string | null} expires_at
+ * @property {string} expires_at
  * @property {LinkedRecording[]} recordings newest first
  * @property {boolean} more whether there are others beside those
  *

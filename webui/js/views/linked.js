@@ -87,7 +87,7 @@ function heading(title) {
 /** From whom it is, and until when. @param {Linked} linked */
 function terms({ owner, expires_at: end }) {
   return el("p", { class: "lead" }, "Shared by ", el("strong", null, owner),
-    end ? [". The link works until ", el("time", { datetime: end, title: fullMoment(end) }, moment(end)), "."] : ".");
+    ". The link works until ", el("time", { datetime: end, title: fullMoment(end) }, moment(end)), ".");
 }
 
 /** @param {unknown} error */
@@ -130,9 +130,8 @@ function metaParts({ duration, created_at: sent, jobs }) {
   ];
 }
 
-/** @param {string | null} code */
+/** @param {string} code */
 function languageName(code) {
-  if (!code) return null;
   try {
     return capitalised(languages.of(code) ?? code);
   } catch {
@@ -162,7 +161,7 @@ class LinkedRecordingPage {
       // Before anybody pressed play, no line is the current one.
       if (position > 0 || this.player.playing) this.lines?.setPosition(position, this.player.playing);
     });
-    const { jobs } = recording;
+    const jobs = recording.jobs.toReversed();
     const which = jobs.length > 1 ? choice({
       label: "Transcript",
       options: jobs.map((job) => ({ value: job.id, label: nameOf(job) })),
@@ -202,7 +201,6 @@ class LinkedRecordingPage {
       lines.list.lang = transcript.language;
       lines.setSegments(transcript.segments, "No speech was heard in this recording.");
       tools.update({ lines: transcript.segments.length > 0, done: true });
-      if (this.lines === lines) this.paintFacts({ ...job, language: transcript.language });
     } catch (error) {
       if (this.undo.signal.aborted || this.lines !== lines) return;
       setText(this.problem, explain(error));
@@ -220,12 +218,12 @@ class LinkedRecordingPage {
     }
   }
 
-  /** @param {{language: string | null} | null} job */
+  /** @param {LinkedJob | null} job */
   paintFacts(job) {
     const { duration, recorded, created_at: sent } = this.recording;
     fill(this.facts, facts([
       ["Length", typeof duration === "number" ? span(duration) : null],
-      ["Language", languageName(job?.language ?? null)],
+      ["Language", job && languageName(job.language)],
       ["Recorded", recorded?.includes("T") ? moment(recorded) : recorded],
       ["Sent", el("time", { datetime: sent, title: fullMoment(sent) }, moment(sent))],
     ]));

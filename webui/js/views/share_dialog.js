@@ -19,7 +19,11 @@ const DAYS = [1, 7, 30, 90, 365];
  * @param {Job} job
  */
 export function shareButton(app, job) {
-  const open = () => shareDialog(app, { recording: job.recording_id }, app.store.jobs.get(job.id)?.title ?? job.title);
+  const open = () => {
+    const { recording_id: recording, owner, title, tags } = app.store.jobs.get(job.id) ?? job;
+    // Administrators share what others sent too, but only tags of their own.
+    shareDialog(app, { recording }, title, owner === app.user.name ? tags : []);
+  };
   return el("button", { type: "button", class: "button button-small", "aria-haspopup": "dialog", onclick: open }, icon("share"), "Share");
 }
 
@@ -27,9 +31,10 @@ export function shareButton(app, job) {
  * @param {App} app
  * @param {Subject} subject
  * @param {string} title of the recording, or the tag
+ * @param {string[]} [tags] through which a recording may be open to others too
  */
-export function shareDialog(app, subject, title) {
-  new ShareDialog(app, subject, title).dialog.showModal();
+export function shareDialog(app, subject, title, tags = []) {
+  new ShareDialog(app, subject, title, tags).dialog.showModal();
 }
 
 class ShareDialog {
@@ -37,8 +42,9 @@ class ShareDialog {
    * @param {App} app
    * @param {Subject} subject
    * @param {string} title
+   * @param {string[]} tags
    */
-  constructor(app, subject, title) {
+  constructor(app, subject, title, tags) {
     this.app = app;
     this.subject = subject;
     const tagged = "tag" in subject;
@@ -47,8 +53,8 @@ class ShareDialog {
     this.told = el("p", { class: "share-told", role: "status" });
     const heading = el("h3", { id: `${id}-given`, tabindex: -1 }, "Who has access");
     this.list = new ShareList(app, {
-      subject,
-      nothing: "Only you, and the administrators of this box.",
+      subjects: [subject, ...tags.map((tag) => ({ tag }))],
+      nothing: tagged ? "Nobody: this tag is not shared." : "Only you, and the administrators of this box.",
       tell: (message, kind) => this.tell(message, kind),
       heading,
     });
