@@ -65,6 +65,8 @@ from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
 from stenobox.search.upkeep import Upkeep
+from stenobox.sharing.links import Links
+from stenobox.sharing.shares import Shares
 from stenobox.tls import ServedCertificate, places_of
 from stenobox.transcripts import Transcripts
 from stenobox.web import keys, tus
@@ -210,6 +212,8 @@ def _open_product(app: web.Application, settings: Settings, database: Database, 
     app[keys.RECORDINGS] = Recordings(database, layout)
     app[keys.TRANSCRIPTS] = Transcripts(database)
     app[keys.VERSIONS] = Versions(database, app[keys.TRANSCRIPTS], app[keys.EVENTS])
+    app[keys.SHARES] = Shares(database, app[keys.EVENTS], settings.sharing)
+    app[keys.LINKS] = Links(database, app[keys.RECORDINGS], settings.sharing)
     app[keys.FINDER] = Finder(database)
     app[INDEX_UPKEEP] = Upkeep(database)
     app[keys.GLOSSARIES] = Glossaries(database)

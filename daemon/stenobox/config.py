@@ -26,6 +26,7 @@ from stenobox.errors import SettingsError
 from stenobox.inboxes import InboxSettings, inboxes_of
 from stenobox.networks import networks_of
 from stenobox.networksettings import LimitsSettings, ListenSettings, TlsSettings
+from stenobox.sharingsettings import SharingSettings
 
 DEFAULT_CONFIG = Path("/etc/stenobox/stenobox.toml")
 DEFAULT_DATA = Path("/var/lib/stenobox")
@@ -226,6 +227,7 @@ class Settings:
     models: ModelsSettings = field(default_factory=ModelsSettings)
     uploads: UploadsSettings = field(default_factory=UploadsSettings)
     library: LibrarySettings = field(default_factory=LibrarySettings)
+    sharing: SharingSettings = field(default_factory=SharingSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     sessions: SessionsSettings = field(default_factory=SessionsSettings)

@@ -7,7 +7,8 @@ Kinds and their data:
   while a job runs; `texts` are those of the segments as the model wrote them, with their blanks
 - `transcript`: `{"job_id", "version", "author"}` after somebody corrected it
 - `deleted`: `{"job_id"}`
-- `reload`: `{}` some events were dropped for this reader; it has to read everything again
+- `reload`: `{}` some events were dropped for this reader, or it may see other things than before; it has to
+  read everything again
 
 Everything here runs on the event loop's thread; from another thread use `loop.call_soon_threadsafe`.
 """
@@ -42,14 +43,24 @@ class Subscription:
 
     def offer(self, event: Event) -> None:
         """Queue the event if it is this reader's to see. A reader that is too slow gets `reload` instead."""
-        if self._closed or not (self._identity.is_admin or event.owner_id == self._identity.user.id):
+        if self._closed or event.right_of(self._identity) is None:
             return
         if len(self._events) >= self._backlog:
-            self._events.clear()
-            self._events.append(Event("reload", self._identity.user.id))
+            self.reload()
         else:
             self._events.append(event)
+            self._changed.set()
+
+    def reload(self) -> None:
+        """Have this reader read everything again, instead of what is queued."""
+        if self._closed:
+            return
+        self._events.clear()
+        self._events.append(Event("reload", self._identity.user.id))
         self._changed.set()
+
+    def is_of(self, user_id: int) -> bool:
+        return self._identity.user.id == user_id
 
     def close(self) -> None:
         """Stop listening; what is queued is dropped."""
@@ -78,7 +89,9 @@ class Subscription:
 
 
 class EventHub:
-    """Hands every published event to the readers that may see it: its owner and the admins."""
+    """Hands every published event to the readers that may see it: its owner, the admins, and those with whom
+    it is shared.
+    """
 
     def __init__(self, backlog: int = BACKLOG) -> None:
         self._backlog = backlog
@@ -90,6 +103,12 @@ class EventHub:
         """Tell everybody concerned. Never waits: a slow reader costs itself its events, nobody else."""
         for subscription in list(self._subscriptions):
             subscription.offer(event)
+
+    def reload(self, user_id: int) -> None:
+        """Have an account's pages read everything again: it may see other things than before."""
+        for subscription in list(self._subscriptions):
+            if subscription.is_of(user_id):
+                subscription.reload()
 
     def subscribe(self, identity: Identity) -> Subscription:
         """Listen from this moment on, as `identity`; after `close()` the subscription is over at once."""

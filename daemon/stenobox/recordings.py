@@ -19,8 +19,9 @@ from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import NotFound
 from stenobox.files import fsync_dir, make_dir, publish, write_durable
 from stenobox.paths import Layout
+from stenobox.sharing.rights import demand
 from stenobox.shielding import finish
-from stenobox.types import Identity, Recording
+from stenobox.types import Identity, Recording, Right
 
 # What is shown as the title: see types.Recording.
 TITLE = "COALESCE(recordings.given_title, recordings.file_title, recordings.filename)"
@@ -121,8 +122,8 @@ class Recordings:
         return recording_of(row)
 
     async def get_for(self, recording_id: str, identity: Identity) -> Recording:
-        """For a person: raises NotFound also when the recording is in the trash, or somebody else's and they
-        are no admin.
+        """For a person: raises NotFound also when the recording is in the trash, or somebody else's and not
+        shared with them.
         """
         async with self._db.read() as reader:
             return await visible(reader, recording_id, identity)
@@ -179,17 +180,23 @@ class Recordings:
 
 
 async def visible(
-    reader: Reader, recording_id: str, identity: Identity, *, trashed: bool = False
+    reader: Reader, recording_id: str, identity: Identity, needed: Right = Right.READ, *, trashed: bool = False
 ) -> Recording:
     """A recording for a person, in the caller's transaction: one in the trash if `trashed`, else one that is
-    not. Raises NotFound.
+    not. Raises NotFound, NotYours.
     """
     row = await reader.fetch_one(GET, (recording_id,))
-    # The same answer for "none" and "not yours": the difference would tell which ids exist.
-    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+    if row is None or (row["trashed_at"] is not None) is not trashed:
         raise NotFound(what="recording")
-    if (row["trashed_at"] is not None) is not trashed:
-        raise NotFound(what="recording")
+    await demand(
+        reader,
+        identity,
+        needed,
+        owner_id=row["owner_id"],
+        recording_id=recording_id,
+        what="recording",
+        trashed=trashed,
+    )
     return recording_of(row)
 
 

@@ -12,7 +12,8 @@ from stenobox.db import Database, Reader, Transaction
 from stenobox.editing.lines import Kept, corrected
 from stenobox.errors import NotFound, StateConflict
 from stenobox.search import index
-from stenobox.types import Identity, JobState, Provenance, Segment, Transcript, Word
+from stenobox.sharing.rights import demand
+from stenobox.types import Identity, JobState, Provenance, Right, Segment, Transcript, Word
 
 # Refused by a trigger unless the job is done already.
 INSERT = """
@@ -29,7 +30,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
 GET = """
-SELECT jobs.owner_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at,
+SELECT jobs.owner_id, jobs.recording_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at,
     COALESCE((SELECT MAX(number) FROM transcript_versions WHERE job_id = jobs.id), 1) AS version
 FROM jobs LEFT JOIN transcripts AS t ON t.job_id = jobs.id
 WHERE jobs.id = ? AND jobs.trashed_at IS NULL
@@ -63,14 +64,18 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
     await index.add(tx, transcript.job_id, [segment.text for segment in transcript.segments])
 
 
-async def visible(reader: Reader, job_id: str, identity: Identity) -> sqlite3.Row:
+async def visible(
+    reader: Reader, job_id: str, identity: Identity, needed: Right = Right.READ
+) -> sqlite3.Row:
     """What is known of a transcript, without its lines: a row of GET, `version` being the current one.
 
-    Raises NotFound (no such job, or not theirs) or StateConflict (the job is not done).
+    Raises NotFound (no such job, or not theirs to see), NotYours, or StateConflict (the job is not done).
     """
     row = await reader.fetch_one(GET, (job_id,))
-    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+    if row is None:
         raise NotFound(what="job")
+    owner_id, recording_id = row["owner_id"], row["recording_id"]
+    await demand(reader, identity, needed, owner_id=owner_id, recording_id=recording_id, what="job")
     if row["state"] != JobState.DONE:
         raise StateConflict(state=row["state"], action="read as a transcript")
     return row

@@ -5,6 +5,7 @@ Times of day are Unix seconds (float, UTC); positions and durations in a recordi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -37,6 +38,16 @@ class JobState(StrEnum):
     def final(self) -> bool:
         """True when no worker will touch the job again unless a person asks for it."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class Right(IntEnum):
+    """What somebody may do with a recording and with what came of it; each holds those before it. EDIT is to
+    correct transcripts.
+    """
+
+    READ = 1
+    EDIT = 2
+    OWN = 3
 
 
 class Priority(IntEnum):
@@ -138,8 +149,8 @@ class JobOptions:
 class Job:
     """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure.
 
-    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, carried along because
-    all who show a job show them.
+    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, and `owner` is the name of
+    the account, carried along because all who show a job show them. `right` is that of whoever asked.
     """
 
     id: str
@@ -161,6 +172,8 @@ class Job:
     tags: tuple[str, ...] = ()
     audio_removed_at: float | None = None
     trashed_at: float | None = None
+    owner: str = ""
+    right: Right = Right.OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +246,17 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change that a page may show at once. Only `owner_id` and admins are told."""
+    """A change that a page may show at once. Only `owner_id`, admins and `readers` are told: those with whom it
+    is shared, by their ids.
+    """
 
     kind: str
     owner_id: int
     data: dict[str, Any] = field(default_factory=dict)
+    readers: Mapping[int, Right] = field(default_factory=dict)
+
+    def right_of(self, identity: Identity) -> Right | None:
+        """None for whoever must not hear of it."""
+        if identity.is_admin or self.owner_id == identity.user.id:
+            return Right.OWN
+        return self.readers.get(identity.user.id)

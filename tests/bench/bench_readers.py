@@ -89,7 +89,7 @@ def measure(box: Daemon, options: argparse.Namespace, path: str, talk: bytes | N
         print(f"({failures[0]})")
     found = dict.fromkeys(("50%", "99%", "Requests/sec:"), "?")
     for key in found:
-        if match := re.search(rf"^\s*{key}\s+(\S+)$", done.stdout, re.M):
+        if match := re.search(rf"^\s*{key}\s+(\S+)\s*$", done.stdout, re.M):
             found[key] = match[1]
     lag, most = quantile(before, after, 0.99) * 1000, longest(before, after) * 1000
     readers = f"{found['Requests/sec:']:>11} {found['50%']:>9} {found['99%']:>9}"

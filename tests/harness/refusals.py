@@ -22,5 +22,5 @@ async def refusal(answer: ClientResponse) -> str | None:
 
 def address(route: Route, **names: str) -> str:
     """The route's path with its variables filled in."""
-    values = {"id": "0" * 24, "name": "nobody", "n": "1", "delivery": "1"} | names
+    values = {"id": "0" * 24, "name": "nobody", "n": "1", "delivery": "1", "token": "0" * 48} | names
     return re.sub(r"\{(\w+)(?::[^}]*)?\}", lambda match: values[match[1]], route.path)

@@ -37,6 +37,9 @@ def test_only_these_routes_are_open_to_anyone() -> None:
     assert {route.path for route in ROUTES if route.who is Who.ANYONE} == {
         "/", "/setup", "/favicon.ico", "/static/{name:.+}", "/livez", "/readyz", "/metrics",
         "/api/setup", "/api/auth/login", "/api/auth/logout", "/api/auth/oidc", "/api/auth/oidc/callback",
+        # Open to whoever has the token in the address: test_sharing.py.
+        "/api/links/{token}", "/api/links/{token}/jobs/{id}/transcript",
+        "/api/links/{token}/recordings/{id}/audio", "/api/links/{token}/recordings/{id}/peaks",
     }  # fmt: skip
 
 
@@ -63,7 +66,7 @@ async def test_an_anonymous_caller_reaches_no_guarded_route(box: Box, anna: Pers
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_a_viewer_changes_nothing_but_their_own_password_and_keys(box: Box, anna: Person) -> None:
+async def test_a_viewer_changes_nothing_but_their_own_password_and_keys_and_leaves_shares(box: Box, anna: Person) -> None:
     """OWASP ASVS 4.1.3."""
     viewer = await box.add("vera", Role.VIEWER)
     for route in GUARDED:
@@ -73,7 +76,9 @@ async def test_a_viewer_changes_nothing_but_their_own_password_and_keys(box: Box
             assert await refusal(answer) in ("forbidden", None)
     own = {(r.method, r.path) for r in GUARDED if r.who is Who.SIGNED_IN and r.method != "GET"}
     reading = {("POST", "/api/transcripts/export")}
-    assert own - reading == {("POST", "/api/keys"), ("DELETE", "/api/keys/{id}")}
+    assert own - reading == {
+        ("POST", "/api/keys"), ("DELETE", "/api/keys/{id}"), ("DELETE", "/api/shares/{id}"),
+    }  # fmt: skip
     assert {r.path.rpartition("/{")[0] or r.path for r in GUARDED if r.who is Who.PERSON} == {
         "/api/auth/password", "/api/auth/sessions", "/api/auth/totp", "/api/auth/totp/confirm",
         "/api/auth/totp/recovery", "/api/auth/totp/remove",
@@ -99,6 +104,9 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
     session = (await (await person.get("/api/auth/sessions")).json())["sessions"][0]
     upload = await (await bob.post("/api/uploads/init", json={"filename": "a.wav", "size": 9})).json()
     hook = await (await bob.post("/api/webhooks", json={"url": "https://a.invalid/"})).json()
+    await box.add("dora", Role.USER)
+    wanted = {"recording": job["recording_id"], "user": "dora"}
+    share = await (await bob.post("/api/shares", json=wanted)).json()
     tus = {"Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "DELETE", "Upload-Offset": "0"}
     begun = await bob.post("/api/tus", headers=tus | {"Upload-Length": "9"})
     ids = {
@@ -108,6 +116,7 @@ async def test_what_belongs_to_somebody_else_does_not_exist(box: Box, anna: Pers
         "/api/auth/sessions": str(session["id"]),
         "/api/uploads": upload["id"],
         "/api/webhooks": hook["id"],
+        "/api/shares": share["id"],
         "/api/tus": begun.headers["Location"].rpartition("/")[2],
     }
     walked = 0

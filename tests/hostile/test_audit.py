@@ -68,6 +68,8 @@ RECORDED: dict[tuple[str, str], str] = {
     ("POST", "/api/webhooks"): "webhook.created",
     ("PATCH", "/api/webhooks/{id}"): "webhook.changed",
     ("DELETE", "/api/webhooks/{id}"): "webhook.removed",
+    ("POST", "/api/shares"): "share.created",
+    ("DELETE", "/api/shares/{id}"): "share.revoked",
     ("PUT", "/api/notices/mail"): "mail.changed",
     ("DELETE", "/api/notices/mail"): "mail.changed",
 }
@@ -135,6 +137,8 @@ async def test_every_recorded_route_leaves_its_row_with_who_how_and_from_where(
     ben = {"name": "ben", "password": PASSWORD}
     hook = await (await page.post("/api/webhooks", json={"url": "https://a.invalid/"})).json()
     webhook = f"/api/webhooks/{hook['id']}"
+    linked = {"recording": job["recording_id"]}
+    share = await (await page.post("/api/shares", json=linked)).json()
     others = [await box.by_session(ADMIN) for _ in range(2)]
     listed = (await (await others[0].get("/api/auth/sessions")).json())["sessions"]
     elsewhere = next(session["id"] for session in listed if session["current"])
@@ -154,6 +158,8 @@ async def test_every_recorded_route_leaves_its_row_with_who_how_and_from_where(
             "/api/transcripts/export",
             {"jobs": [job["id"]], "formats": ["txt"]},
         ),
+        ("POST", "/api/shares", "/api/shares", linked),
+        ("DELETE", "/api/shares/{id}", f"/api/shares/{share['id']}", None),
         ("DELETE", "/api/auth/sessions/{id}", f"/api/auth/sessions/{elsewhere}", None),
         ("DELETE", "/api/auth/sessions", "/api/auth/sessions", None),
         ("POST", "/api/jobs/delete", "/api/jobs/delete", {"jobs": [job["id"]]}),

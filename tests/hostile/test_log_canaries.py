@@ -75,9 +75,22 @@ def text_and_search(box: Daemon, job: str) -> None:
     assert box.request("PUT", "/api/glossary", json_body={"words": [CANARY]}).status == 200
     assert box.get(f"/api/search?q={CANARY}").json["total"] >= 1
     assert box.get(f"/api/jobs/{job}/transcript?format=docx&download=1").status == 200
+    link(box, recording.rpartition("/")[2], job)
     order = {"jobs": [job], "formats": ["txt", "html"]}
     assert box.post("/api/transcripts/export", json_body=order).status == 200
     assert box.get(f"/api/recordings?q={CANARY}&tag={CANARY}").status == 200
+
+
+def link(box: Daemon, recording: str, job: str) -> None:
+    made = box.post("/api/shares", json_body={"recording": recording})
+    token = made.json["path"].rpartition("/")[2]
+    box.secrets.add(token)
+    for path in ("", f"/jobs/{job}/transcript", f"/recordings/{recording}/audio", "/nothing"):
+        status = box.get(f"/api/links/{token}{path}", key=None).status
+        assert status == (404 if path == "/nothing" else 200), path
+    assert box.get(f"/api/links/{token}x", key=None).status == 404
+    assert box.post("/api/shares", json_body={"tag": CANARY}).status == 201
+    assert box.get(f"/api/shares?tag={CANARY}").status == 200
 
 
 def accounts_and_keys(box: Daemon) -> None:

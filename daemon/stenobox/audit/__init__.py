@@ -8,7 +8,7 @@ from stenobox.audit.actions import SUBJECTS, Action
 from stenobox.audit.chain import GENESIS, Row, record
 from stenobox.audit.failures import LoginFailures
 from stenobox.audit.reading import AuditPage, Filter, Head, Trail, filter_by_action
-from stenobox.audit.reads import Reads
+from stenobox.audit.reads import Kind, Reads
 from stenobox.audit.retention import AuditRetention
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "AuditRetention",
     "Filter",
     "Head",
+    "Kind",
     "LoginFailures",
     "Reads",
     "Row",

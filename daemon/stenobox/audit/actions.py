@@ -47,7 +47,9 @@ class Action(StrEnum):
     RETENTION_CHANGED = "recording.retention_changed"
 
     SHARE_CREATED = "share.created"
+    SHARE_CHANGED = "share.changed"
     SHARE_REVOKED = "share.revoked"
+    SHARE_OPENED = "share.opened"
 
     SNAPSHOT_CREATED = "snapshot.created"
     SNAPSHOT_RESTORED = "snapshot.restored"
@@ -99,8 +101,10 @@ MEANINGS: Final[dict[Action, str]] = {
     Action.RECORDING_ERASED: "A recording was removed for good",
     Action.RECORDING_EXPIRED: "A recording was removed after its days",
     Action.RETENTION_CHANGED: "How long a recording is kept was changed",
-    Action.SHARE_CREATED: "Something was shared",
-    Action.SHARE_REVOKED: "A share was taken back",
+    Action.SHARE_CREATED: "Something was shared, with an account or by a link",
+    Action.SHARE_CHANGED: "What an account may do with what is shared with it was changed",
+    Action.SHARE_REVOKED: "A share was taken back, or left by the account that had it",
+    Action.SHARE_OPENED: "Somebody without an account opened a link",
     Action.SNAPSHOT_CREATED: "A snapshot was made",
     Action.SNAPSHOT_RESTORED: "A snapshot was restored",
     Action.SNAPSHOT_REMOVED: "A snapshot was removed",

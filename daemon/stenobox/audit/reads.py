@@ -19,6 +19,8 @@ from stenobox.types import Identity
 WINDOW_S = 600.0
 MAX_REMEMBERED = 10_000
 
+Kind = Literal["transcript", "audio"]
+
 _ACTIONS = {
     ("transcript", False): Action.TRANSCRIPT_READ,
     ("transcript", True): Action.TRANSCRIPT_EXPORTED,
@@ -33,12 +35,12 @@ class Reads:
     def __init__(self, db: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._db = db
         self._clock = clock
-        self._told: OrderedDict[tuple[int, Action, str], float] = OrderedDict()
+        self._told: OrderedDict[tuple[str, Action, str], float] = OrderedDict()
 
     async def note(
         self,
         identity: Identity,
-        what: Literal["transcript", "audio"],
+        what: Kind,
         target: str,
         owner_id: int,
         *,
@@ -50,29 +52,51 @@ class Reads:
     async def note_all(
         self,
         identity: Identity,
-        what: Literal["transcript", "audio"],
+        what: Kind,
         owners: Mapping[str, int],
         *,
         download: bool,
     ) -> None:
         """The same for several targets, each with its owner, in one transaction."""
-        action, now = _ACTIONS[what, download], self._clock()
+        await self._note(
+            f"user:{identity.user.id}",
+            _ACTIONS[what, download],
+            {target: owner for target, owner in owners.items() if download or owner != identity.user.id},
+        )
+
+    async def note_by_link(
+        self,
+        share_id: str,
+        what: Kind,
+        target: str,
+        owner_id: int,
+        *,
+        download: bool,
+    ) -> None:
+        """The same for whoever has a link: `share_id` is all that is known of them."""
+        await self._note(f"share:{share_id}", _ACTIONS[what, download], {target: owner_id}, share=share_id)
+
+    async def note_opened(self, share_id: str, owner_id: int) -> None:
+        """Whoever has a link looked at what it leads to."""
+        await self._note(f"share:{share_id}", Action.SHARE_OPENED, {f"share:{share_id}": owner_id})
+
+    async def _note(self, who: str, action: Action, owners: Mapping[str, int], **details: str) -> None:
+        now = self._clock()
         news = {
-            (identity.user.id, action, target): owner_id
+            (who, action, target): owner_id
             for target, owner_id in owners.items()
-            if (download or owner_id != identity.user.id)
-            and not self._is_told((identity.user.id, action, target), now)
+            if not self._is_told((who, action, target), now)
         }
         if not news:
             return
         async with self._db.write() as tx:
             for (_, _, target), owner_id in news.items():
-                await record(tx, action, target, owner=owner_id)
+                await record(tx, action, target, owner=owner_id, **details)
         for key in news:
             self._told[key] = now
             self._told.move_to_end(key)
         while len(self._told) > MAX_REMEMBERED:
             self._told.popitem(last=False)
 
-    def _is_told(self, key: tuple[int, Action, str], now: float) -> bool:
+    def _is_told(self, key: tuple[str, Action, str], now: float) -> bool:
         return key in self._told and now - self._told[key] < WINDOW_S

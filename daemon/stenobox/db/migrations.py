@@ -23,6 +23,7 @@ from stenobox.db.steps import (
     m0009_audit,
     m0010_notices,
     m0011_idempotency,
+    m0012_shares,
 )
 from stenobox.errors import DataError
 
@@ -68,6 +69,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, m0009_audit.DESCRIPTION, m0009_audit.STATEMENTS),
     Migration(10, m0010_notices.DESCRIPTION, m0010_notices.STATEMENTS),
     Migration(11, m0011_idempotency.DESCRIPTION, m0011_idempotency.STATEMENTS),
+    Migration(12, m0012_shares.DESCRIPTION, m0012_shares.STATEMENTS),
 )
 
 

@@ -16,8 +16,9 @@ from stenobox.editing.lines import Kept, Line
 from stenobox.errors import ChangedMeanwhile, TooManyVersions
 from stenobox.events import EventHub
 from stenobox.search import index
+from stenobox.sharing.rights import readers_of
 from stenobox.transcripts import Transcripts, visible
-from stenobox.types import Event, Identity, Transcript
+from stenobox.types import Event, Identity, Right, Transcript
 
 MAX_VERSIONS = 1_000
 """Of one transcript."""
@@ -65,11 +66,11 @@ class Versions:
         return [Version(1, None, first["created_at"]), *(Version(**dict(row)) for row in rows)]
 
     async def current(self, job_id: str, identity: Identity, *, expected: int | None = None) -> int:
-        """The number of the current version. Raises NotFound, StateConflict; ChangedMeanwhile when it is not
-        the one that is expected.
+        """The number of the current version, for whoever may make the next. Raises NotFound, NotYours,
+        StateConflict; ChangedMeanwhile when it is not the one that is expected.
         """
         async with self._db.read() as reader:
-            number = int((await visible(reader, job_id, identity))["version"])
+            number = int((await visible(reader, job_id, identity, Right.EDIT))["version"])
         if expected is not None and expected != number:
             raise ChangedMeanwhile
         return number
@@ -92,11 +93,10 @@ class Versions:
         """Make these lines the current version; with `expected`, only if that is the one they were made of.
         Lines that say what the current version says already make none.
 
-        Raises NotFound, StateConflict, InvalidRequest, ChangedMeanwhile, TooManyVersions.
+        Raises NotFound, NotYours, StateConflict, InvalidRequest, ChangedMeanwhile, TooManyVersions.
         """
+        await self.current(job_id, identity, expected=expected)
         current = await self._transcripts.get(job_id, identity)
-        if expected is not None and expected != current.version:
-            raise ChangedMeanwhile
         original = await self._transcripts.get(job_id, identity, version=1)
         good = await asyncio.to_thread(lines.checked, corrected, lines.latest_end(original))
         return await self._make(identity, current, good)
@@ -106,11 +106,10 @@ class Versions:
     ) -> Transcript:
         """Make what version `number` says the current version once more, as a version of its own.
 
-        Raises NotFound, StateConflict, ChangedMeanwhile, TooManyVersions.
+        Raises NotFound, NotYours, StateConflict, ChangedMeanwhile, TooManyVersions.
         """
+        await self.current(job_id, identity, expected=expected)
         current = await self._transcripts.get(job_id, identity)
-        if expected is not None and expected != current.version:
-            raise ChangedMeanwhile
         wanted = await self._transcripts.get(job_id, identity, version=number)
         old = await asyncio.to_thread(lines.of_transcript, wanted)
         return await self._make(identity, current, old, restored_from=number)
@@ -130,7 +129,7 @@ class Versions:
         number = current.version + 1
         kept = await asyncio.to_thread(lines.keep, wanted)
         async with self._db.write() as tx:
-            row = await visible(tx, current.job_id, identity)
+            row = await visible(tx, current.job_id, identity, Right.EDIT)
             # Between reading and writing somebody else may have been quicker: their text is not overwritten.
             if row["version"] != current.version:
                 raise ChangedMeanwhile
@@ -139,9 +138,9 @@ class Versions:
             await record(tx, Action.TRANSCRIPT_CORRECTED, f"job:{current.job_id}", version=number)
             await index.tidy(tx, current.job_id, number)
             told = {"job_id": current.job_id, "version": number, "author": identity.user.name}
-            tx.after_commit(
-                functools.partial(self._events.publish, Event("transcript", row["owner_id"], told))
-            )
+            readers = await readers_of(tx, row["recording_id"])
+            event = Event("transcript", row["owner_id"], told, readers)
+            tx.after_commit(functools.partial(self._events.publish, event))
         return await self._transcripts.get(current.job_id, identity, version=number)
 
     async def _insert(

@@ -10,10 +10,10 @@
     ├── AccessError             who is calling
     │   ├── NotSignedIn, WrongCredentials, Forbidden, CrossSite, SetupRequired, SetupLinkInvalid, RateLimited,
     │   ├── ScopeMissing, NotByKey, TotpRequired, WrongCode, OidcRefused, OidcNoAccount,
-    │   ├── WebhooksOff, MailOff
+    │   ├── WebhooksOff, MailOff, LinksOff, NotYours
     │   │   └── TooManyRequests (of RateLimited)
     ├── NotFound, StateConflict, ChangedMeanwhile, AudioRemoved, NameTaken, LastAdmin,
-    │                           SecondFactorState, TooManyVersions, KeyReused
+    │                           SecondFactorState, TooManyVersions, TooManyShares, KeyReused
     ├── Unavailable             true now, perhaps not later
     │   ├── DiskFull, TooBusy, UploadTaken, NoModel, ShuttingDown, DaemonUnreachable, ServerUnreachable,
     │   ├── ProviderUnreachable
@@ -43,9 +43,11 @@ from stenobox.errors.access import (
     AccessError,
     CrossSite,
     Forbidden,
+    LinksOff,
     MailOff,
     NotByKey,
     NotSignedIn,
+    NotYours,
     OidcNoAccount,
     OidcRefused,
     RateLimited,
@@ -111,6 +113,7 @@ from stenobox.errors.things import (
     NotFound,
     SecondFactorState,
     StateConflict,
+    TooManyShares,
     TooManyVersions,
 )
 from stenobox.errors.work import (
@@ -162,6 +165,7 @@ __all__ = [
     "KeyReused",
     "LastAdmin",
     "LeaseLost",
+    "LinksOff",
     "MailOff",
     "ModelError",
     "NameTaken",
@@ -170,6 +174,7 @@ __all__ = [
     "NotByKey",
     "NotFound",
     "NotSignedIn",
+    "NotYours",
     "OidcNoAccount",
     "OidcRefused",
     "ProviderUnreachable",
@@ -187,6 +192,7 @@ __all__ = [
     "StenoboxError",
     "TooBusy",
     "TooManyRequests",
+    "TooManyShares",
     "TooManyVersions",
     "TotpRequired",
     "Unavailable",

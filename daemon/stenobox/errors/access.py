@@ -45,6 +45,11 @@ class Forbidden(AccessError):
     message = "Your account ({role}) may not do this."
 
 
+class NotYours(AccessError):
+    code, title = "not_yours", "Only its owner may do this"
+    message = "Somebody shared this with you. Only its owner may do that with it."
+
+
 class ScopeMissing(AccessError):
     code, title = "scope_missing", "The key is not made for this"
     message = "This API key does not have the scope '{scope}'. Make one that has it."
@@ -78,6 +83,11 @@ class WebhooksOff(AccessError):
 class MailOff(AccessError):
     code, title = "mail_off", "The box sends no e-mail"
     message = "This box sends no e-mail. Administrators name a mail server with mail.host."
+
+
+class LinksOff(AccessError):
+    code, title = "links_off", "Links are switched off"
+    message = "Nothing is shared by link on this box. Administrators allow it with sharing.links."
 
 
 class RateLimited(AccessError):

@@ -26,6 +26,11 @@ class TooManyVersions(StenoboxError):
     message = "A transcript has at most {limit} versions. Export it, and go on with the file."
 
 
+class TooManyShares(StenoboxError):
+    code, status, title = "too_many_shares", 422, "Too much is shared"
+    message = "An account shares at most {limit} things. Take something back first."
+
+
 class KeyReused(StenoboxError):
     # 422 as the draft of the header has it for a key that came with something else.
     code, status, title = "key_reused", 422, "The Idempotency-Key belongs to another request"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from dataclasses import dataclass
 
 import msgspec
 
-from stenobox.types import Job, JobOptions, JobState
+from stenobox.types import Job, JobOptions, JobState, Right
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,10 @@ class Page:
 
     jobs: tuple[Job, ...]
     next: str | None
+
+    def owned(self) -> Page:
+        """The same as an administrator sees it."""
+        return Page(tuple(dataclasses.replace(job, right=Right.OWN) for job in self.jobs), self.next)
 
 
 def encode_options(options: JobOptions) -> str:
@@ -44,6 +49,8 @@ def job_of(row: sqlite3.Row) -> Job:
         tags=tuple(sorted(msgspec.json.decode(row["tags"], type=list[str]), key=str.casefold)),
         audio_removed_at=row["audio_removed_at"],
         trashed_at=row["trashed_at"],
+        owner=row["owner"],
+        right=Right(row["rights"]),
     )
 
 

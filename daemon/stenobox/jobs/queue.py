@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from stenobox import glossary, transcripts
-from stenobox.db import Database, Transaction
+from stenobox.db import Database, Reader, Transaction
 from stenobox.errors import (
     AttemptLost,
     AudioError,
     AudioRemoved,
     BadInput,
+    InvalidRequest,
     LeaseLost,
     NotFound,
     StateConflict,
@@ -29,7 +31,8 @@ from stenobox.jobs import statements as sql
 from stenobox.jobs.page import Page, encode_options, job_of, page_of
 from stenobox.notices.webhooks import link
 from stenobox.paging import before, check_limit
-from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Transcript
+from stenobox.sharing.rights import demand, readers_of
+from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Right, Transcript
 
 MAX_PAGE = 200
 MAX_CHECKPOINT_BYTES = 16 * 2**20
@@ -79,15 +82,15 @@ class Jobs:
 
     async def get(self, job_id: str, identity: Identity) -> Job:
         """One job. Raises NotFound if there is none, if it is in the trash, and also if it is somebody else's
-        (admins see all).
+        and not shared with them (admins see all).
         """
         async with self._db.read() as reader:
-            return visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+            return await visible(reader, job_id, identity)
 
     async def checkpoint(self, job_id: str, identity: Identity) -> dict[str, Any] | None:
         """What a job that is not over has saved on its way; None when there is nothing. Raises NotFound."""
         async with self._db.read() as reader:
-            visible(await reader.fetch_one(sql.GET, (job_id,)), identity)
+            await visible(reader, job_id, identity)
             saved = await reader.fetch_one(sql.CHECKPOINT, (job_id,))
         return None if saved is None else await asyncio.to_thread(msgspec.json.decode, saved["body"])
 
@@ -99,27 +102,38 @@ class Jobs:
         cursor: str | None = None,
         *,
         trashed: bool = False,
+        shared: bool = False,
         tag: str | None = None,
     ) -> Page:
         """Own jobs (an admin: all), newest first, at most `limit` (1 to 200); with `trashed` those in the
-        trash instead, with `tag` (a key of `library.tags`) those whose recording has it.
+        trash instead, with `shared` those that others share with them, with `tag` (a key of `library.tags`)
+        those whose recording has it.
 
         Following `next` shows each job that existed at the first page exactly once, whatever is added
-        meanwhile. Raises InvalidRequest for a limit out of range or a cursor that is not ours.
+        meanwhile. Raises InvalidRequest for a limit out of range, a cursor that is not ours, or the trash of
+        others.
         """
         check_limit(limit, MAX_PAGE)
+        if trashed and shared:
+            raise InvalidRequest(problem="What others share is never in your trash.")
         statement = sql.listing(
-            own=not identity.is_admin, state=state is not None, tag=tag is not None, trashed=trashed
+            own=not (identity.is_admin or shared),
+            state=state is not None,
+            tag=tag is not None,
+            trashed=trashed,
+            shared=shared,
         )
         values = {
             "owner_id": identity.user.id,
+            "reader_id": identity.user.id,
             "state": state.value if state else None,
             "before": before(cursor),
             "tag": tag,
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
-            return page_of(await reader.fetch_all(statement, values), limit)
+            page = page_of(await reader.fetch_all(statement, values), limit)
+        return page.owned() if identity.is_admin else page
 
     async def cancel(self, job_id: str, identity: Identity) -> Job:
         """Stop a job that waits or runs; its worker finds its lease lost. Raises NotFound, StateConflict."""
@@ -138,14 +152,23 @@ class Jobs:
 
     async def tell(self, tx: Transaction, recording_id: str) -> None:
         """Tell the pages, after COMMIT, how the jobs of a recording are now that it was changed."""
+        readers = await readers_of(tx, recording_id)
         for row in await tx.fetch_all(sql.OF_RECORDING, (recording_id,)):
-            event = Event("job", row["owner_id"], {"job": job_of(row)})
+            event = Event("job", row["owner_id"], {"job": job_of(row)}, readers)
             tx.after_commit(functools.partial(self._events.publish, event))
 
-    def tell_gone(self, tx: Transaction, owner_id: int, job_id: str) -> None:
-        """Tell the pages, after COMMIT, that a job is not there any more: deleted, or in the trash."""
-        event = Event("deleted", owner_id, {"job_id": job_id})
+    async def tell_gone(self, tx: Transaction, owner_id: int, *, recording_id: str, job_id: str) -> None:
+        """Tell the pages, after COMMIT, that a job is not there any more: deleted, or in the trash. While its
+        recording is still there, so that those with whom it was shared hear of it.
+        """
+        readers = await readers_of(tx, recording_id)
+        event = Event("deleted", owner_id, {"job_id": job_id}, readers)
         tx.after_commit(functools.partial(self._events.publish, event))
+
+    def tell_to_reload(self, tx: Transaction, user_ids: Iterable[int]) -> None:
+        """Tell accounts, after COMMIT, that they may see other things than before."""
+        for user_id in user_ids:
+            tx.after_commit(functools.partial(self._events.reload, user_id))
 
     async def stats(self) -> dict[str, Any]:
         """`{"states": {state: count}, "oldest_queued_seconds": age or None}`, every state named."""
@@ -181,8 +204,11 @@ class Jobs:
         async with self._db.write() as tx:
             await _guarded(tx, lease, sql.RENEW, now=self._clock())
 
-    async def progress(self, lease: Lease, fraction: float, checkpoint: dict[str, Any] | None = None) -> None:
+    async def progress(
+        self, lease: Lease, fraction: float, checkpoint: dict[str, Any] | None = None
+    ) -> Mapping[int, Right]:
         """Record the position (0 to 1) and, if given, what a later attempt needs to go on from there (JSON).
+        Returns with whom the recording is shared now, as `readers` of an Event.
 
         Raises LeaseLost, or ValueError for a checkpoint over MAX_CHECKPOINT_BYTES.
         """
@@ -195,6 +221,7 @@ class Jobs:
                 values = {"id": lease.job.id, "attempt": lease.attempt, "body": body.decode()}
                 await tx.execute(sql.SAVE_CHECKPOINT, {**values, "now": self._clock()})
             await self._changed(tx, lease.job.id)
+            return await readers_of(tx, lease.job.recording_id)
 
     async def complete(self, lease: Lease, transcript: Transcript) -> Job:
         """Commit the result: transcript and state `done` in one transaction. Raises LeaseLost, DiskFull."""
@@ -258,9 +285,9 @@ class Jobs:
         needs_audio: bool = False,
         **values: object,
     ) -> Job:
-        """Change a job for a person: it must be visible to them, and in a state that allows it."""
+        """Change a job for a person: it must be their own, and in a state that allows it."""
         async with self._db.write() as tx:
-            job = visible(await tx.fetch_one(sql.GET, (job_id,)), identity)
+            job = await visible(tx, job_id, identity, Right.OWN)
             if needs_audio and job.audio_removed_at is not None:
                 raise AudioRemoved
             if not await tx.execute(statement, {"id": job_id, "now": self._clock(), **values}):
@@ -294,9 +321,10 @@ class Jobs:
         line.
         """
         job = job_of_required(await tx.fetch_one(sql.GET, (job_id,)))
+        readers = await readers_of(tx, job.recording_id)
 
         def tell() -> None:
-            self._events.publish(Event("job", job.owner_id, {"job": job}))
+            self._events.publish(Event("job", job.owner_id, {"job": job}, readers))
             if job.state is JobState.QUEUED:
                 self._work.set()
 
@@ -310,14 +338,20 @@ async def _guarded(tx: Transaction, lease: Lease, statement: str, **values: obje
         raise LeaseLost(job_id=lease.job.id, attempt=lease.attempt)
 
 
-def visible(row: sqlite3.Row | None, identity: Identity, *, trashed: bool = False) -> Job:
-    """A job for a person: one in the trash if `trashed`, else one that is not. Raises NotFound."""
-    # The same answer for "none" and "not yours": the difference would tell which ids exist.
-    if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+async def visible(
+    reader: Reader, job_id: str, identity: Identity, needed: Right = Right.READ, *, trashed: bool = False
+) -> Job:
+    """A job for a person, in the caller's transaction: one in the trash if `trashed`, else one that is not.
+    Raises NotFound, NotYours.
+    """
+    row = await reader.fetch_one(sql.GET, (job_id,))
+    if row is None or (row["trashed_at"] is not None) is not trashed:
         raise NotFound(what="job")
-    if (row["trashed_at"] is not None) is not trashed:
-        raise NotFound(what="job")
-    return job_of(row)
+    owner_id, recording_id = row["owner_id"], row["recording_id"]
+    right = await demand(
+        reader, identity, needed, owner_id=owner_id, recording_id=recording_id, what="job", trashed=trashed
+    )
+    return dataclasses.replace(job_of(row), right=right)
 
 
 def job_of_required(row: sqlite3.Row | None) -> Job:

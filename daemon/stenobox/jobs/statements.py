@@ -4,36 +4,46 @@ point.
 
 from __future__ import annotations
 
-COLUMNS = """
+from stenobox.sharing.statements import SHARED_RECORDINGS, right_to
+from stenobox.types import Right
+
+_FIELDS = """
 jobs.seq, jobs.id, jobs.recording_id, jobs.owner_id, jobs.state, jobs.priority, jobs.options, jobs.attempt,
 jobs.failures, jobs.progress, jobs.error, jobs.error_detail, jobs.created_at, jobs.started_at,
 jobs.finished_at, jobs.trashed_at, recordings.filename, recordings.duration, recordings.audio_removed_at,
 COALESCE(recordings.given_title, recordings.file_title, recordings.filename) AS title,
 (SELECT json_group_array(tags.name) FROM recording_tags JOIN tags ON tags.id = recording_tags.tag_id
- WHERE recording_tags.recording_id = recordings.id) AS tags
+ WHERE recording_tags.recording_id = recordings.id) AS tags,
+(SELECT name FROM users WHERE users.id = jobs.owner_id) AS owner
 """
+
+COLUMNS = f"{_FIELDS}, {int(Right.OWN)} AS rights"
+
+_SHARED_COLUMNS = f"{_FIELDS}, {right_to('jobs.recording_id')} AS rights"
 
 GET = f"""
 SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id WHERE jobs.id = ?
 """  # noqa: S608 - both parts are constants, here and below
 
 
-def listing(*, own: bool, state: bool, tag: bool, trashed: bool) -> str:
-    """Jobs, newest first: those of `:owner_id`, in `:state`, whose recording has the tag with the key `:tag`.
+def listing(*, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = False) -> str:
+    """Jobs, newest first: those of `:owner_id`, in `:state`, whose recording has the tag with the key `:tag`,
+    or is shared with `:reader_id`.
 
     `seq` never repeats and never changes, so a page starts where the last one ended however many jobs were
     added meanwhile. A filter that is not asked for is not in the statement: with "or there is none" in it,
     SQLite would look at every job of the box for the few that are sought.
     """
-    # By default SQLite goes through the jobs as they are to be listed. What is in the trash or has a tag is
-    # rather few: `+` and INDEXED BY have it begin with those, and put them in order.
-    few = "+" if tag or trashed else ""
+    # By default SQLite goes through the jobs as they are to be listed. What is in the trash, has a tag or is
+    # shared is rather few: `+` and INDEXED BY have it begin with those, and put them in order.
+    few = "+" if tag or trashed or shared else ""
     where = ["jobs.trashed_at IS NOT NULL" if trashed else "jobs.trashed_at IS NULL"]
     where += [f"{few}jobs.owner_id = :owner_id"] if own else []
     where += [f"{few}jobs.state = :state"] if state else []
     where += [_TAGGED] if tag else []
+    where += [f"jobs.recording_id IN ({SHARED_RECORDINGS})"] if shared else []
     return f"""
-    SELECT {COLUMNS} FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}
+    SELECT {_SHARED_COLUMNS if shared else COLUMNS} FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}
         JOIN recordings ON recordings.id = jobs.recording_id
     WHERE {" AND ".join(where)} AND (:before IS NULL OR {few}jobs.seq < :before)
     ORDER BY {few}jobs.seq DESC LIMIT :limit

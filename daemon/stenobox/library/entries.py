@@ -19,7 +19,9 @@ from stenobox.jobs import Jobs
 from stenobox.library import tags
 from stenobox.paging import check_limit, packed, unpacked
 from stenobox.recordings import COLUMNS, TITLE, visible
-from stenobox.types import Identity, Recording
+from stenobox.sharing.rights import readers_of
+from stenobox.sharing.statements import SHARED_RECORDINGS, right_to
+from stenobox.types import Identity, Recording, Right
 
 MAX_PAGE = 200
 DAYS = ("audio_days", "transcript_days")
@@ -30,16 +32,18 @@ MAX_SOUGHT = 200
 SHOWN = f"""
 SELECT {COLUMNS}, (SELECT name FROM users WHERE users.id = recordings.owner_id) AS owner,
     (SELECT json_group_array(name) FROM recording_tags JOIN tags ON tags.id = tag_id
-     WHERE recording_id = recordings.id) AS tags
+     WHERE recording_id = recordings.id) AS tags,
+    {right_to("recordings.id")} AS rights
 FROM recordings
-"""  # noqa: S608 - both parts are constants, here and below
+"""  # noqa: S608 - all parts are constants, here and below
 
-GET = f"{SHOWN} WHERE id = ?"
+GET = f"{SHOWN} WHERE id = :id"
 
 # Newest first; a page ends at a recording and the next begins after it. NULL means: do not filter by this.
 LIST = f"""
 {SHOWN}
 WHERE (:owner_id IS NULL OR owner_id = :owner_id)
+  AND (NOT :shared OR id IN ({SHARED_RECORDINGS}))
   AND (trashed_at IS NOT NULL) = :trashed
   AND (:before IS NULL OR (created_at, id) < (:before, :before_id))
   AND (:text IS NULL OR instr(casefold({TITLE}), :text) > 0)
@@ -61,11 +65,12 @@ WHERE id = :id
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A recording as people see it; `owner` is a name."""
+    """A recording as people see it; `owner` is a name, `right` that of whoever asked."""
 
     recording: Recording
     owner: str
     tags: tuple[str, ...]
+    right: Right
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,15 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to list: `text` in the title, one `tag`, an `owner` by name, what is in the trash."""
+    """What to list: `text` in the title, one `tag`, an `owner` by name, what is in the trash, what others
+    share.
+    """
 
     text: str | None = None
     tag: str | None = None
     owner: str | None = None
     trashed: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class Library:
         """One recording that is not in the trash. Raises NotFound."""
         async with self._db.read() as reader:
             await visible(reader, recording_id, identity)
-            return await _entry(reader, recording_id)
+            return await _entry(reader, recording_id, identity)
 
     async def list(
         self, identity: Identity, wanted: Filter, limit: int = 50, cursor: str | None = None
@@ -121,14 +129,18 @@ class Library:
 
         Following `next` shows each recording that existed at the first page at most once, whatever is added
         or deleted meanwhile. Raises InvalidRequest for a limit out of range, a text that is too long, or a
-        cursor that is not ours; NotFound for an owner who is none.
+        cursor that is not ours, or the trash of others; NotFound for an owner who is none.
         """
         check_limit(limit, MAX_PAGE)
+        if wanted.trashed and wanted.shared:
+            raise InvalidRequest(problem="What others share is never in your trash.")
         if wanted.text is not None and len(wanted.text) > MAX_SOUGHT:
             raise InvalidRequest(problem=f"A text to look for has at most {MAX_SOUGHT} characters.")
         before, before_id = (None, None) if cursor is None else unpacked(cursor, tuple[float, str], "list")
         values = {
+            "reader_id": identity.user.id,
             "trashed": wanted.trashed,
+            "shared": wanted.shared,
             "before": before,
             "before_id": before_id,
             "text": tags.key_of(wanted.text) if wanted.text else None,
@@ -136,9 +148,9 @@ class Library:
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
-            owner_id = await sought_owner(reader, identity, wanted.owner)
+            owner_id = None if wanted.shared else await sought_owner(reader, identity, wanted.owner)
             rows = await reader.fetch_all(LIST, {**values, "owner_id": owner_id})
-        entries = tuple(_entry_of(row) for row in rows[:limit])
+        entries = tuple(_entry_of(row, identity) for row in rows[:limit])
         return EntryPage(entries, _cursor(entries[-1].recording) if len(rows) > limit else None)
 
     async def change(
@@ -146,11 +158,11 @@ class Library:
     ) -> Entry:
         """Change a recording; with `revision`, only if that is still the one that its row has.
 
-        Raises NotFound, InvalidRequest, ChangedMeanwhile.
+        Raises NotFound, NotYours, InvalidRequest, ChangedMeanwhile.
         """
         values = _checked(change)
         async with self._db.write() as tx:
-            recording = await visible(tx, recording_id, identity)
+            recording = await visible(tx, recording_id, identity, Right.OWN)
             if revision is not None and revision != recording.revision:
                 raise ChangedMeanwhile
             await tx.execute(CHANGE, {"id": recording_id, **values})
@@ -158,22 +170,29 @@ class Library:
             if days:
                 await record(tx, Action.RETENTION_CHANGED, f"recording:{recording_id}", **days)
             if change.tags is not None:
+                before = await readers_of(tx, recording_id)
                 await tags.replace(tx, recording_id, change.tags)
+                after = await readers_of(tx, recording_id)
+                # With a tag that is shared they gained or lost what it is on.
+                self._jobs.tell_to_reload(tx, before.keys() ^ after.keys())
             await self._jobs.tell(tx, recording_id)
-            return await _entry(tx, recording_id)
+            return await _entry(tx, recording_id, identity)
 
 
-async def _entry(reader: Reader, recording_id: str) -> Entry:
-    row = await reader.fetch_one(GET, (recording_id,))
+async def _entry(reader: Reader, recording_id: str, identity: Identity) -> Entry:
+    row = await reader.fetch_one(GET, {"id": recording_id, "reader_id": identity.user.id})
     if row is None:
         raise RuntimeError("the recording vanished inside its own transaction")
-    return _entry_of(row)
+    return _entry_of(row, identity)
 
 
-def _entry_of(row: sqlite3.Row) -> Entry:
+def _entry_of(row: sqlite3.Row, identity: Identity) -> Entry:
     values = dict(row)
     owner, names = values.pop("owner"), msgspec.json.decode(values.pop("tags"), type=list[str])
-    return Entry(Recording(**values), owner, tuple(sorted(names, key=tags.key_of)))
+    shared, recording = values.pop("rights"), Recording(**values)
+    own = identity.is_admin or recording.owner_id == identity.user.id
+    right = Right.OWN if own else Right(shared)
+    return Entry(recording, owner, tuple(sorted(names, key=tags.key_of)), right)
 
 
 def _checked(change: Change) -> dict[str, Any]:

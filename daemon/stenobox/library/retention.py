@@ -131,7 +131,7 @@ class Retention:
 
     async def _delete(self, tx: Transaction, row: sqlite3.Row) -> None:
         for job in await tx.fetch_all(JOBS_OF, (row["id"],)):
-            self._jobs.tell_gone(tx, row["owner_id"], job["id"])
+            await self._jobs.tell_gone(tx, row["owner_id"], recording_id=row["id"], job_id=job["id"])
         await tx.execute(DELETE, (row["id"],))
 
     async def _remove_audio(self, tx: Transaction, row: sqlite3.Row) -> None:

@@ -1,6 +1,7 @@
 """Tags: words that an owner puts on recordings, told apart without regard to case.
 
-The spelling that an owner used first is the one that is shown; a tag that is on no recording is forgotten.
+The spelling that an owner used first is the one that is shown; a tag that is on no recording and not shared is
+forgotten.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ ON CONFLICT DO NOTHING
 
 DETACH_ALL = "DELETE FROM recording_tags WHERE recording_id = ?"
 
-DROP_UNUSED = "DELETE FROM tags WHERE id NOT IN (SELECT tag_id FROM recording_tags)"
+DROP_UNUSED = """
+DELETE FROM tags WHERE id NOT IN (SELECT tag_id FROM recording_tags)
+    AND NOT EXISTS (SELECT 1 FROM shares WHERE shares.tag_id = tags.id)
+"""
 
 COUNT = "SELECT COUNT(*) AS n FROM recording_tags WHERE recording_id = ?"
 
@@ -80,7 +84,7 @@ async def attach(tx: Transaction, recording_id: str, texts: Iterable[str]) -> No
     row = await tx.fetch_one(COUNT, (recording_id,))
     if row is not None and row["n"] > MAX_TAGS:
         raise InvalidRequest(problem=f"A recording has at most {MAX_TAGS} tags.")
-    await index.retag(tx, recording_id)
+    await index.rescope(tx, recording_id)
 
 
 async def attach_what_fits(tx: Transaction, recording_id: str, texts: Iterable[str]) -> None:

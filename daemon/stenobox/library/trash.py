@@ -13,14 +13,15 @@ from typing import Final
 
 from stenobox.audit import Action, record
 from stenobox.db import Database, Transaction
-from stenobox.errors import NotFound, StateConflict, StenoboxError
+from stenobox.errors import NotFound, NotYours, StateConflict, StenoboxError
 from stenobox.jobs import Jobs
 from stenobox.jobs import statements as jobs_sql
+from stenobox.jobs.page import job_of
 from stenobox.jobs.queue import visible as visible_job
 from stenobox.library import tags
 from stenobox.recordings import Recordings
 from stenobox.recordings import visible as visible_recording
-from stenobox.types import Identity, Job, JobState, Recording
+from stenobox.types import Identity, Job, JobState, Recording, Right
 
 AT_ONCE: Final = 50
 """Jobs that go into the trash in one transaction."""
@@ -68,7 +69,7 @@ class Trash:
     async def put_job(self, job_id: str, identity: Identity) -> None:
         """Delete a job with its transcript, and its recording when no other job uses that.
 
-        A running job has to be cancelled first: StateConflict. Raises NotFound.
+        A running job has to be cancelled first: StateConflict. Raises NotFound, NotYours.
         """
         async with self._db.write() as tx:
             await self._put_one(tx, job_id, identity)
@@ -89,7 +90,7 @@ class Trash:
                     try:
                         await self._put_one(tx, job_id, identity)
                         gone.append(job_id)
-                    except (NotFound, StateConflict) as error:
+                    except (NotFound, NotYours, StateConflict) as error:
                         # Refused before anything was written.
                         problems[job_id] = error
             deleted += gone
@@ -98,26 +99,26 @@ class Trash:
     async def put_recording(self, recording_id: str, identity: Identity) -> None:
         """Delete a recording with all its jobs. Raises NotFound, StateConflict when one of them runs."""
         async with self._db.write() as tx:
-            recording = await visible_recording(tx, recording_id, identity)
+            recording = await visible_recording(tx, recording_id, identity, Right.OWN)
             now = self._clock()
             for row in await tx.fetch_all(jobs_sql.OF_RECORDING, (recording.id,)):
-                await self._put(tx, visible_job(row, identity), now)
+                await self._put(tx, job_of(row), now)
             await record(tx, Action.RECORDING_DELETED, f"recording:{recording.id}")
 
     async def restore_job(self, job_id: str, identity: Identity) -> Job:
         """Take a job out of the trash, with its recording. Raises NotFound."""
         async with self._db.write() as tx:
-            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
+            job = await visible_job(tx, job_id, identity, Right.OWN, trashed=True)
             await tx.execute(RESTORE_JOB, (job.id,))
             await tx.execute(RESTORE_RECORDING, (job.recording_id,))
             await record(tx, Action.JOB_RESTORED, f"job:{job.id}", recording=job.recording_id)
             await self._jobs.tell(tx, job.recording_id)
-            return visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+            return await visible_job(tx, job_id, identity)
 
     async def restore_recording(self, recording_id: str, identity: Identity) -> Recording:
         """Take a recording out of the trash, with the jobs that went together with it. Raises NotFound."""
         async with self._db.write() as tx:
-            recording = await visible_recording(tx, recording_id, identity, trashed=True)
+            recording = await visible_recording(tx, recording_id, identity, Right.OWN, trashed=True)
             await tx.execute(RESTORE_JOBS, (recording.id, recording.trashed_at))
             await tx.execute(RESTORE_RECORDING, (recording.id,))
             await record(tx, Action.RECORDING_RESTORED, f"recording:{recording.id}")
@@ -130,7 +131,7 @@ class Trash:
         Raises NotFound.
         """
         async with self._db.write() as tx:
-            job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity, trashed=True)
+            job = await visible_job(tx, job_id, identity, Right.OWN, trashed=True)
             await tx.execute(ERASE_JOB, (job.id,))
             unused = await self._recordings.forget(tx, job.recording_id)
             await record(
@@ -143,14 +144,14 @@ class Trash:
     async def erase_recording(self, recording_id: str, identity: Identity) -> None:
         """Delete a recording that is in the trash for good, with its jobs. Raises NotFound."""
         async with self._db.write() as tx:
-            recording = await visible_recording(tx, recording_id, identity, trashed=True)
+            recording = await visible_recording(tx, recording_id, identity, Right.OWN, trashed=True)
             await tx.execute(ERASE_RECORDING, (recording.id,))
             await record(tx, Action.RECORDING_ERASED, f"recording:{recording.id}", owner=recording.owner_id)
             await tx.execute(tags.DROP_UNUSED)
         await self._recordings.discard(recording.sha256)
 
     async def _put_one(self, tx: Transaction, job_id: str, identity: Identity) -> None:
-        job = visible_job(await tx.fetch_one(jobs_sql.GET, (job_id,)), identity)
+        job = await visible_job(tx, job_id, identity, Right.OWN)
         await self._put(tx, job, self._clock())
         await record(tx, Action.JOB_DELETED, f"job:{job.id}", recording=job.recording_id)
 
@@ -160,4 +161,4 @@ class Trash:
             raise StateConflict(state=job.state, action="deleted; cancel it first")
         await tx.execute(jobs_sql.DROP_CHECKPOINT, values)
         await tx.execute(TRASH_RECORDING, values)
-        self._jobs.tell_gone(tx, job.owner_id, job.id)
+        await self._jobs.tell_gone(tx, job.owner_id, recording_id=job.recording_id, job_id=job.id)

@@ -18,12 +18,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stenobox.access.owners import sought_owner
 from stenobox.db import Database, Reader
 from stenobox.paging import check_limit, packed, unpacked
 from stenobox.search import passages, query, scripts
-from stenobox.search.index import LANGUAGE, OWNER, TAG
 from stenobox.search.passages import Part, Passage
+from stenobox.search.scope import Scope, scope_of
 from stenobox.types import Identity
 
 CANDIDATES = 2_000
@@ -39,17 +38,16 @@ WEIGHTS = "0.0, 10.0, 5.0, 1.0"
 _FITTING = """
 FROM search_index CROSS JOIN search_docs AS docs ON docs.id = search_index.rowid
 WHERE search_index MATCH :match AND search_index.rowid BETWEEN :low AND :high
-  AND (:owner_id IS NULL OR docs.owner_id = :owner_id)
-  AND docs.created_at >= :since AND docs.created_at < :until
+  AND {condition} AND docs.created_at >= :since AND docs.created_at < :until
 ORDER BY search_index.rowid DESC LIMIT :candidates
 """
 
-BEST_FIRST = f"""
+_BEST_FIRST = f"""
 SELECT id, COUNT(*) OVER () AS found FROM (SELECT docs.id, bm25(search_index, {WEIGHTS}) AS score {_FITTING})
 ORDER BY score, id DESC LIMIT :limit OFFSET :offset
 """  # noqa: S608 - all parts are constants, here and below
 
-NEWEST_FIRST = f"""
+_NEWEST_FIRST = f"""
 SELECT id, COUNT(*) OVER () AS found FROM (SELECT docs.id {_FITTING})
 ORDER BY id DESC LIMIT :limit OFFSET :offset
 """  # noqa: S608
@@ -78,8 +76,6 @@ SELECT COUNT(*) AS n FROM search_index WHERE search_index MATCH :match AND searc
 AGES = """
 SELECT MIN(id) AS low, MAX(id) AS high FROM search_docs WHERE created_at >= :since AND created_at < :until
 """
-
-TAGS_NAMED = "SELECT id FROM tags WHERE key = :key AND (:owner_id IS NULL OR owner_id = :owner_id)"
 
 LINES = """
 SELECT id, start, "end", channel FROM segments
@@ -168,12 +164,17 @@ class Finder:
         asked = query.read(wish.text)
         newest, offset = (None, 0) if cursor is None else unpacked(cursor, tuple[_Count, _Count], "search")
         async with self._turns, self._db.read() as reader:
-            values = await self._narrowed(reader, identity, wish, asked, newest)
-            if values is None:
+            scope = await scope_of(
+                reader, identity, owner=wish.owner, language=wish.language, tag=wish.tag
+            )
+            values = None if scope is None else await self._narrowed(reader, wish, asked, scope, newest)
+            if scope is None or values is None:
                 return Found((), 0, complete=True, next=None)
-            ranks = not await _all_common(reader, asked)
+            statement = _NEWEST_FIRST if await _all_common(reader, asked) else _BEST_FIRST
             page = {"candidates": CANDIDATES, "limit": limit, "offset": offset}
-            rows = await reader.fetch_all(BEST_FIRST if ranks else NEWEST_FIRST, {**values, **page})
+            rows = await reader.fetch_all(
+                statement.format(condition=scope.condition), {**values, **scope.values, **page}
+            )
             hits = await _shown(reader, [row["id"] for row in rows], values)
         total = rows[0]["found"] if rows else 0
         more = offset + len(rows) < total
@@ -181,21 +182,10 @@ class Finder:
         return Found(hits, total, complete=total < CANDIDATES, next=after)
 
     async def _narrowed(
-        self, reader: Reader, identity: Identity, wish: Wish, asked: query.Query, newest: int | None
+        self, reader: Reader, wish: Wish, asked: query.Query, scope: Scope, newest: int | None
     ) -> dict[str, Any] | None:
         """The parameters of the statements; None when nothing can fit."""
-        owner_id = await sought_owner(reader, identity, wish.owner)
-        scope: list[str] = []
-        if owner_id is not None:
-            scope.append(f'"{OWNER}{owner_id}"')
-        if wish.language is not None:
-            scope.append(f'"{LANGUAGE}{wish.language}"')
-        if wish.tag is not None:
-            rows = await reader.fetch_all(TAGS_NAMED, {"key": wish.tag, "owner_id": owner_id})
-            if not rows:
-                return None
-            scope.append("(" + " OR ".join(f'"{TAG}{row["id"]}"' for row in rows) + ")")
-        match = f"{asked.match} AND scope : ({' AND '.join(scope)})" if scope else asked.match
+        match = f"{asked.match} AND scope : ({scope.match})" if scope.match else asked.match
         ages = {"since": wish.since, "until": wish.until}
         # Numbers grow with time, unless the clock was set back: so this is no more than a bound.
         bounds = (
@@ -210,7 +200,7 @@ class Finder:
             low, high = bounds["low"], bounds["high"]
         if newest is not None:
             high = min(high, newest)
-        return {"match": match, "owner_id": owner_id, "low": low, "high": high, **ages}
+        return {"match": match, "low": low, "high": high, **ages}
 
 
 async def _all_common(reader: Reader, asked: query.Query) -> bool:

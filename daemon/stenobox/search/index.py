@@ -14,12 +14,15 @@ from stenobox.search import scripts
 OWNER = "\ue000"
 LANGUAGE = "\ue001"
 TAG = "\ue002"
+READER = "\ue003"
 """What the tokens of `scope` begin with. Words of a search never hold characters of the private use area."""
 
 _SCOPE = """
 char(57344) || jobs.owner_id || ' ' || char(57345) || transcripts.language || COALESCE((
     SELECT group_concat(' ' || char(57346) || tag_id, '') FROM recording_tags
-    WHERE recording_id = jobs.recording_id), '')
+    WHERE recording_id = jobs.recording_id), '') || COALESCE((
+    SELECT group_concat(' ' || char(57347) || user_id, '') FROM shares
+    WHERE recording_id = jobs.recording_id AND user_id IS NOT NULL), '')
 """
 
 _TAGS = """
@@ -39,7 +42,7 @@ WHERE jobs.id = ? AND jobs.trashed_at IS NULL
 """  # noqa: S608 - all parts are constants, here and below
 
 # Once for all tags that change together: each change of a row indexes its text again.
-RETAG = f"""
+RESCOPE = f"""
 UPDATE search_docs SET (scope, tags) = (
     SELECT {_SCOPE}, {_TAGS} FROM jobs JOIN transcripts ON transcripts.job_id = jobs.id
     WHERE jobs.seq = search_docs.id)
@@ -70,9 +73,9 @@ async def tidy(tx: Transaction, job_id: str, version: int) -> None:
     await tx.execute(DROP_SPREAD, (job_id, version))
 
 
-async def retag(tx: Transaction, recording_id: str) -> None:
-    """After the tags of a recording changed; in the same transaction."""
-    await tx.execute(RETAG, (recording_id,))
+async def rescope(tx: Transaction, recording_id: str) -> None:
+    """After the tags of a recording changed, or with whom it is shared by itself; in the same transaction."""
+    await tx.execute(RESCOPE, (recording_id,))
 
 
 def _spread(texts: Sequence[str]) -> str | None:

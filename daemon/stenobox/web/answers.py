@@ -17,6 +17,10 @@ Bytes = Annotated[int, Meta(ge=0, description="Bytes")]
 # Not a tuple: tools that read OpenAPI take schemas by position (prefixItems) for faults.
 Range = Annotated[list[int], Meta(min_length=2, max_length=2)]
 PriorityName = Literal["interactive", "normal", "batch"]
+Access = Annotated[
+    Literal["own", "edit", "read"],
+    Meta(description="What the caller may do with it: all, read and correct, or read"),
+]
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,6 +57,8 @@ class Job(Said):
     finished_at: Moment | None
     audio_removed_at: Annotated[Moment | None, Meta(description="When the audio's days were over")]
     trashed_at: Moment | None
+    owner: Annotated[str, Meta(description="Name of the account")]
+    access: Access
 
 
 class JobPage(Said):
@@ -164,6 +170,7 @@ class Recording(Said):
     transcript_days: Annotated[int | None, Meta(description="Days for all of it; 0 and null as above")]
     audio_removed_at: Moment | None
     trashed_at: Moment | None
+    access: Access
 
 
 class RecordingPage(Said):

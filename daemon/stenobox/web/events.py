@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from stenobox.events import Subscription
-from stenobox.types import Event
+from stenobox.types import Event, Identity, Right
 from stenobox.web import render
 from stenobox.web.identify import still_allowed
 from stenobox.web.keys import EVENTS, STREAMS, identity_of
@@ -35,14 +35,17 @@ async def events(request: web.Request) -> web.StreamResponse:
         # A client that went away is no fault of ours.
         with contextlib.suppress(ConnectionResetError, TimeoutError):
             allowed = functools.partial(still_allowed, request)
-            async with contextlib.aclosing(_frames(subscription, ended, allowed)) as frames:
+            async with contextlib.aclosing(_frames(subscription, identity, ended, allowed)) as frames:
                 async for frame in frames:
                     await asyncio.wait_for(response.write(frame), STALLED_S)
     return response
 
 
 async def _frames(
-    subscription: Subscription, ended: asyncio.Event, allowed: Callable[[], Awaitable[bool]]
+    subscription: Subscription,
+    identity: Identity,
+    ended: asyncio.Event,
+    allowed: Callable[[], Awaitable[bool]],
 ) -> AsyncGenerator[bytes, None]:
     """Frames to send until the subscription or the user's access ends. `ended` tells of an end that somebody
     made; `allowed` is asked from time to time, for keys and sessions that expire.
@@ -69,12 +72,12 @@ async def _frames(
             except StopAsyncIteration:
                 return
             following = asyncio.ensure_future(anext(subscription))
-            yield frame_of(event)
+            yield frame_of(event, event.right_of(identity) or Right.READ)
     finally:
         end.cancel()
         following.cancel()
 
 
-def frame_of(event: Event) -> bytes:
-    """One event on the wire. JSON escapes line breaks, so the data is always one line."""
-    return b"event: %s\ndata: %s\n\n" % (event.kind.encode(), msgspec.json.encode(render.event(event)))
+def frame_of(event: Event, right: Right = Right.OWN) -> bytes:
+    """One event on the wire, for a reader with this right. JSON escapes line breaks, so the data is always one line."""
+    return b"event: %s\ndata: %s\n\n" % (event.kind.encode(), msgspec.json.encode(render.event(event, right)))

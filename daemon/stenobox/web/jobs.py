@@ -18,7 +18,7 @@ from stenobox.worker.checkpoint import lines
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash."""
+    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash; `shared=1`: those of others."""
     tag = request.query.get("tag")
     page = await request.app[JOBS].list(
         identity_of(request),
@@ -26,6 +26,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         limit=limit_of(request),
         cursor=request.query.get("cursor"),
         trashed=flag(request, "trashed"),
+        shared=flag(request, "shared"),
         tag=None if tag is None else tags.key_of(tags.clean(tag)),
     )
     return json_response(answers.JobPage([render.job(job) for job in page.jobs], page.next))

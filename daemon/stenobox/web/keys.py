@@ -34,6 +34,8 @@ from stenobox.networks import Client, Network
 from stenobox.notices import MailNotices, Webhooks
 from stenobox.recordings import Recordings
 from stenobox.search.finding import Finder
+from stenobox.sharing.links import Links
+from stenobox.sharing.shares import Shares
 from stenobox.tls import ServedCertificate
 from stenobox.transcripts import Transcripts
 from stenobox.types import Identity
@@ -61,6 +63,8 @@ TRASH = web.AppKey("trash", Trash)
 QUOTAS = web.AppKey("quotas", Quotas)
 WAVEFORMS = web.AppKey("waveforms", Waveforms)
 TRANSCRIPTS = web.AppKey("transcripts", Transcripts)
+SHARES = web.AppKey("shares", Shares)
+LINKS = web.AppKey("links", Links)
 VERSIONS = web.AppKey("versions", Versions)
 GLOSSARIES = web.AppKey("glossaries", Glossaries)
 FINDER = web.AppKey("finder", Finder)

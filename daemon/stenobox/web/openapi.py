@@ -28,6 +28,7 @@ from stenobox.web.rules import Route, Who
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_SHAREABLE: Final = ("/api/jobs/{id}", "/api/recordings/{id}")
 
 _INTRODUCTION: Final = (
     "Recordings in, transcripts out. Scripts send an API key as `Authorization: Bearer KEY`; the page has a "
@@ -191,4 +192,6 @@ def _of_its_kind(route: Route, operation: Operation) -> list[type[e.StenoboxErro
         found.append(e.InvalidRequest)
     if "{" in route.path:
         found += [e.NotFound, e.InvalidRequest]
+    if route.method in _UNSAFE and route.path.startswith(_SHAREABLE):
+        found.append(e.NotYours)
     return found

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from stenobox.errors import AudioRemoved, Forbidden, InvalidRequest
 from stenobox.library import Change, Entry, Filter
 from stenobox.library.waveforms import MAX_POINTS
+from stenobox.types import Recording
 from stenobox.web import answers, render
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.disposition import attachment
@@ -39,14 +40,22 @@ SIGNATURES = (
 
 
 async def list_recordings(request: web.Request) -> web.Response:
-    """Query: `limit`, `cursor`, `q` (in the title), `tag`, `trashed=1`; of administrators also `owner`."""
+    """Query: `limit`, `cursor`, `q` (in the title), `tag`, `trashed=1`, `shared=1`; of administrators also
+    `owner`.
+    """
     identity = identity_of(request)
     owner = request.query.get("owner")
     if owner is not None and not identity.is_admin:
         raise Forbidden(role=identity.user.role)
     page = await request.app[LIBRARY].list(
         identity,
-        Filter(request.query.get("q"), request.query.get("tag"), owner, flag(request, "trashed")),
+        Filter(
+            request.query.get("q"),
+            request.query.get("tag"),
+            owner,
+            trashed=flag(request, "trashed"),
+            shared=flag(request, "shared"),
+        ),
         limit_of(request),
         request.query.get("cursor"),
     )
@@ -87,15 +96,19 @@ async def restore(request: web.Request) -> web.Response:
 
 async def audio(request: web.Request) -> web.StreamResponse:
     """The bytes as they were sent, whole or in part. `download=1`: as an attachment."""
-    recordings = request.app[RECORDINGS]
     identity, download = identity_of(request), flag(request, "download")
-    found = await recordings.get_for(request.match_info["id"], identity)
+    found = await request.app[RECORDINGS].get_for(request.match_info["id"], identity)
     if found.audio_removed_at is not None:
         raise AudioRemoved
     await request.app[READS].note(
         identity, "audio", f"recording:{found.id}", found.owner_id, download=download
     )
-    path = recordings.path(found)
+    return await send_audio(request, found, download=download)
+
+
+async def send_audio(request: web.Request, found: Recording, *, download: bool) -> web.StreamResponse:
+    """The bytes of a recording that the caller may hear."""
+    path = request.app[RECORDINGS].path(found)
     headers = {
         hdrs.CONTENT_TYPE: media_type(await asyncio.to_thread(_head, path)),
         hdrs.CACHE_CONTROL: "private, no-cache",
@@ -108,11 +121,15 @@ async def audio(request: web.Request) -> web.StreamResponse:
 
 
 async def peaks(request: web.Request) -> web.Response:
+    found = await request.app[RECORDINGS].get_for(request.match_info["id"], identity_of(request))
+    return await send_peaks(request, found)
+
+
+async def send_peaks(request: web.Request, found: Recording) -> web.Response:
     """The waveform in at most `points` stretches, in the form of BBC's audiowaveform (version 2)."""
     points = number_of(request, "points", DEFAULT_POINTS)
     if not 1 <= points <= MAX_POINTS:
         raise InvalidRequest(problem=f"points is between 1 and {MAX_POINTS}.")
-    found = await request.app[RECORDINGS].get_for(request.match_info["id"], identity_of(request))
     return json_response(render.waveform(await request.app[WAVEFORMS].get(found, points)))
 
 

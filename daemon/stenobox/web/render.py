@@ -4,12 +4,13 @@ millisecond.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from stenobox.access import KeyInfo
 from stenobox.library import Entry, Use, Waveform
 from stenobox.moments import maybe, moment
-from stenobox.types import Event, Job, Priority, User
+from stenobox.types import Event, Job, Priority, Right, User
 from stenobox.web import answers
 
 
@@ -36,7 +37,15 @@ def job(value: Job) -> answers.Job:
         finished_at=maybe(value.finished_at),
         audio_removed_at=maybe(value.audio_removed_at),
         trashed_at=maybe(value.trashed_at),
+        owner=value.owner,
+        access=access(value.right),
     )
+
+
+def access(value: Right) -> answers.Access:
+    if value is Right.OWN:
+        return "own"
+    return "edit" if value is Right.EDIT else "read"
 
 
 def priority_name(value: int) -> answers.PriorityName:
@@ -64,6 +73,7 @@ def entry(value: Entry) -> answers.Recording:
         transcript_days=recording.transcript_days,
         audio_removed_at=maybe(recording.audio_removed_at),
         trashed_at=maybe(recording.trashed_at),
+        access=access(value.right),
     )
 
 
@@ -118,8 +128,8 @@ def _key(value: KeyInfo) -> dict[str, Any]:
     }
 
 
-def event(value: Event) -> object:
-    """The data of a server-sent event; see `events.py` for the kinds."""
+def event(value: Event, right: Right = Right.OWN) -> object:
+    """The data of a server-sent event for somebody with this right; see `events.py` for the kinds."""
     if value.kind == "job":
-        return job(value.data["job"])
+        return job(dataclasses.replace(value.data["job"], right=right))
     return {name: what for name, what in value.data.items() if name != "texts"}

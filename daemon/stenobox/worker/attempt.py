@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from stenobox.models import ModelInfo, ModelStore
 from stenobox.paths import Layout
 from stenobox.recordings import Recordings
 from stenobox.shielding import finish
-from stenobox.types import Event, Lease, Recording
+from stenobox.types import Event, Lease, Recording, Right
 from stenobox.worker import checkpoint
 from stenobox.worker.channels import Part
 from stenobox.worker.engine import Engine, EngineTrouble, Ticket
@@ -181,9 +181,9 @@ class Attempt:
         """Record and show each piece of progress; a slow disk joins several windows into one write."""
         try:
             async for news in ticket:
-                await self._note(ticket, news)
+                readers = await self._note(ticket, news)
                 # After the write: what a page shows survives a crash.
-                self._show(news)
+                self._show(news, readers)
                 reached = news[-1].position
                 self._tools.observer.audio_transcribed(max(0.0, reached - position))
                 position = max(position, reached)
@@ -195,7 +195,8 @@ class Attempt:
             raise RuntimeError("the engine ended without a result")
         return ticket.result
 
-    async def _note(self, ticket: Ticket, news: list[Progress]) -> None:
+    async def _note(self, ticket: Ticket, news: list[Progress]) -> Mapping[int, Right]:
+        """Record the progress; returns who reads along, beside the owner."""
         last, options = news[-1], self._lease.job.options
         saved = checkpoint.pack(
             last.state,
@@ -206,7 +207,7 @@ class Attempt:
         )
         heard = last.position / last.duration if last.duration > 0 else 1.0
         fraction = (len(self._parts) + heard) / self._channels
-        await self._tools.jobs.progress(self._lease, fraction, saved)
+        return await self._tools.jobs.progress(self._lease, fraction, saved)
 
     def _named(self, error: Exception) -> StenoboxError:
         """The engine's exception in the product's words."""
@@ -217,7 +218,7 @@ class Attempt:
         log.exception("engine_failed", error)  # noqa: PLE1205  # an EventLogger
         return EngineFailed()
 
-    def _show(self, news: list[Progress]) -> None:
+    def _show(self, news: list[Progress], readers: Mapping[int, Right]) -> None:
         job, last = self._lease.job, news[-1]
         before = sum(len(part.segments) for part in self._parts)
         channel = len(self._parts) if job.options.channels == "split" else None
@@ -230,7 +231,7 @@ class Attempt:
             "position": len(self._parts) * last.duration + last.position,
             "duration": self._channels * last.duration,
         }
-        self._tools.events.publish(Event("segments", job.owner_id, data))
+        self._tools.events.publish(Event("segments", job.owner_id, data, readers))
 
     def _work_seconds(self) -> float:
         """Time spent on this job: by this attempt, and by those whose checkpoint it carries on."""

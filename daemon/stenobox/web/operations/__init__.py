@@ -17,6 +17,7 @@ from stenobox.web.operations import (
     openai,
     people,
     sending,
+    shares,
     texts,
     tus,
 )
@@ -33,6 +34,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         tus,
         jobs,
         library,
+        shares,
         openai,
         texts,
         exports,

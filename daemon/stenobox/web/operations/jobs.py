@@ -24,6 +24,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
             shared.LIMIT,
             shared.CURSOR,
             shared.TRASHED,
+            shared.SHARED,
         ),
     ),
     ("GET", "/api/jobs/{id}"): Operation("jobs", "One job", {200: shared.JOB}),

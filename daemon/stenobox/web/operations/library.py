@@ -31,6 +31,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
             shared.LIMIT,
             shared.CURSOR,
             shared.TRASHED,
+            shared.SHARED,
         ),
         refusals=(e.Forbidden, e.NotFound),
     ),

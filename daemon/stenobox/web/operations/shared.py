@@ -25,6 +25,7 @@ PIECES: Final = (
     e.UploadIncomplete,
     e.HashMismatch,
 )
+SHARED: Final = Parameter("shared", Literal["0", "1"], "`1`: what others share with the caller instead")
 TRASHED: Final = Parameter("trashed", Literal["0", "1"], "`1`: those in the trash instead")
 IDEMPOTENCY: Final = Parameter(
     "Idempotency-Key", str, "A name for this request: sent again within a day it makes nothing new", "header"

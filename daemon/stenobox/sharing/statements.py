@@ -1,0 +1,36 @@
+"""The SQL of shares that several parts build on. `:reader_id` is the account that asks."""
+
+from __future__ import annotations
+
+LIVE = "(shares.expires_at IS NULL OR shares.expires_at > unixepoch())"
+
+SHARED_RECORDINGS = f"""
+SELECT shares.recording_id FROM shares
+WHERE shares.user_id = :reader_id AND shares.recording_id IS NOT NULL AND {LIVE}
+UNION
+SELECT recording_tags.recording_id FROM shares JOIN recording_tags ON recording_tags.tag_id = shares.tag_id
+WHERE shares.user_id = :reader_id AND {LIVE}
+"""  # noqa: S608 - all parts are constants, here and below
+
+
+def reaching(recording: str) -> str:
+    """The condition on `shares` that one is live and of this recording, by itself or by one of its tags.
+    `recording` is a column or a parameter.
+    """
+    return f"""{LIVE} AND (shares.recording_id = {recording} OR shares.tag_id IN (
+        SELECT tag_id FROM recording_tags WHERE recording_tags.recording_id = {recording}))"""  # noqa: S608
+
+
+def right_to(recording: str) -> str:
+    """The right that shares give to `:reader_id`, as an expression; NULL is none."""
+    return f"""(
+        SELECT MAX(shares.rights) FROM shares
+        WHERE shares.user_id = :reader_id AND {reaching(recording)})"""  # noqa: S608
+
+
+RIGHT = f"SELECT {right_to(':recording_id')} AS rights"
+
+READERS = f"""
+SELECT shares.user_id, MAX(shares.rights) AS rights FROM shares
+WHERE shares.user_id IS NOT NULL AND {reaching(":recording_id")} GROUP BY shares.user_id
+"""  # noqa: S608
