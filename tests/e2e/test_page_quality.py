@@ -14,7 +14,17 @@ from harness.browser import Watch, open_job, sign_in
 from harness.daemon import Daemon
 from harness.relay import Relay
 
-ROUTES = ("#/", "#/shared", "#/search?q=the", "#/trash", "#/keys", "#/reference", "#/users", "#/audit", "#/account")
+ROUTES = (
+    "#/",
+    "#/shared",
+    "#/search?q=the",
+    "#/trash",
+    "#/keys",
+    "#/reference",
+    "#/users",
+    "#/audit",
+    "#/account",
+)
 
 # WCAG 2.2, success criterion 1.4.3, with the relative luminance of its glossary. Returns what fails.
 CONTRAST = """

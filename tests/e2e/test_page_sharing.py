@@ -45,6 +45,18 @@ class Owner:
             self.request("PATCH", f"/api/recordings/{made['recording_id']}", {"tags": list(tags)})
         return dict(made)
 
+    def again(self, job: dict[str, Any], text: str) -> dict[str, Any]:
+        """Another finished job of the same recording, which says `text`."""
+        audio = self.box.get(f"/api/recordings/{job['recording_id']}/audio", key=self.key).body
+        kind, body = multipart({"language": "en"}, [("again.wav", audio)])
+        headers = {"Content-Type": kind}
+        made = self.box.request("POST", "/api/jobs", body=body, headers=headers, key=self.key).json
+        assert made["recording_id"] == job["recording_id"]
+        self.box.wait_for(made["id"], "done")
+        lines = [{"start": 0.0, "end": 2.0, "text": text}]
+        self.request("PUT", f"/api/jobs/{made['id']}/transcript", {"segments": lines})
+        return dict(made)
+
     def link(self, **subject: str) -> str:
         """The address of a new link."""
         return f"{self.box.url}{self.request('POST', '/api/shares', subject)['path']}"
@@ -159,6 +171,7 @@ def test_who_may_correct_corrects_and_the_owner_sees_by_whom(
 ) -> None:
     dialog = open_dialog(bens, box, job)
     give(dialog, "carla")
+    expect(dialog.get_by_role("status")).to_have_text("carla may read it now.")
     give(dialog, "carla", "May correct the text too")
     expect(dialog.get_by_role("status")).to_have_text("carla may correct it now.")
     expect(dialog.get_by_role("listitem")).to_have_count(1)
@@ -317,6 +330,35 @@ def test_a_link_to_a_tag_opens_a_list_of_recordings(others: Page, box: Daemon, b
     items.get_by_role("link").first.click()
     others.get_by_role("link", name="Choir").click()
     expect(items).to_have_count(2)
+
+
+def test_a_link_shows_the_newest_transcript_of_a_recording_and_offers_the_others(
+    others: Page, box: Daemon, ben: Owner, job: dict[str, Any]
+) -> None:
+    newer = ben.again(job, "Once more, the kettle.")
+    others.goto(ben.link(recording=job["recording_id"]))
+    expect(lines(others)).to_have_text(["Once more, the kettle."])
+    others.get_by_label("Transcript", exact=True).first.select_option(job["id"])
+    expect(lines(others)).to_have_text(WORDS)
+    with others.expect_download() as download:
+        others.get_by_role("link", name="Download as Text").click()
+    assert WORDS[0] in Path(download.value.path()).read_text()
+    assert newer["id"] not in download.value.url
+
+
+def test_an_administrator_sees_everybodys_by_name_and_what_is_shared_with_them_apart(
+    signed_in: Page, box: Daemon, ben: Owner, job: dict[str, Any]
+) -> None:
+    page, row, kept = signed_in, row_of(signed_in, job), row_of(signed_in, ben.record())
+    expect(row).to_contain_text("from ben")
+    expect(row.get_by_role("button", name="Delete")).to_be_visible()
+    page.get_by_role("link", name="Shared with me").click()
+    expect(page.get_by_text("Nothing is shared with you.")).to_be_visible()
+    ben.request("POST", "/api/shares", {"recording": job["recording_id"], "user": "anna"})
+    expect(row).to_be_visible()
+    expect(kept).to_have_count(0)
+    page.get_by_role("link", name="Everybody's").click()
+    expect(kept).to_be_visible()
 
 
 def test_a_dead_link_says_so_and_the_way_to_sign_in_is_there(

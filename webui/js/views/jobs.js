@@ -45,12 +45,16 @@ export function jobsView(app, query, shared) {
     if (trash) show(trash, !theirs);
     list?.destroy();
     list = new JobList(app, choice);
-    fill(section, title, whose, el("div", { class: "filter-line" }, filters, el("div", { class: "filter-side" }, list.selection.toggle, trash)),
+    const focused = document.activeElement;
+    fill(section, title, el("div", { class: "filter-line" }, filters, el("div", { class: "filter-side" }, list.selection.toggle, trash)),
       choice.tag === null ? null : tagNote(app, choice.tag, choice), list.nodes);
+    // The link that was pressed was taken out for a moment.
+    if (focused instanceof HTMLElement && section.contains(focused)) focused.focus();
   };
   choose(query, shared);
   return {
-    node: el("div", { class: "page" }, el("h1", { tabindex: -1, class: "page-title" }, "Transcripts"), panel?.node, section),
+    node: el("div", { class: "page" },
+      el("div", { class: "title-line" }, el("h1", { tabindex: -1, class: "page-title" }, "Transcripts"), whose), panel?.node, section),
     title: "Transcripts",
     choose,
     destroy() {

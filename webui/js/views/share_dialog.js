@@ -1,4 +1,4 @@
-/** Sharing one recording, or everything with a tag: with whom it is shared, with a colleague, by a link. */
+/** Sharing one recording, or everything with a tag: with a colleague, by a link; and who has access already. */
 
 import { copyText } from "../clipboard.js";
 import { el, fill, show, uniqueId } from "../dom.js";
@@ -64,12 +64,11 @@ class ShareDialog {
       { class: "dialog dialog-tall share-dialog", "aria-labelledby": id },
       el("h2", { id }, tagged ? `Share everything tagged “${title}”` : `Share “${title}”`),
       tagged ? el("p", null, "Every recording of yours with this tag, also those that get it later. One that loses the tag is not shared any more.") : null,
-      el("section", { "aria-labelledby": `${id}-given` }, heading, this.list.node),
       el("section", { "aria-labelledby": `${id}-people` }, el("h3", { id: `${id}-people` }, "Share with a colleague"), this.colleague()),
       el("section", { "aria-labelledby": `${id}-link` }, el("h3", { id: `${id}-link` }, "Share by a link"),
         el("p", null, "For people without an account here. They can read, listen and download, and change nothing."), this.link(), this.fresh),
-      this.told,
-      el("div", { class: "dialog-buttons" }, el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, "Close")),
+      el("section", { "aria-labelledby": `${id}-given` }, heading, this.list.node),
+      el("div", { class: "share-foot" }, this.told, el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, "Close")),
     );
     this.dialog.addEventListener("close", () => this.dialog.remove());
     document.body.append(this.dialog);
