@@ -180,7 +180,12 @@ class Recordings:
 
 
 async def visible(
-    reader: Reader, recording_id: str, identity: Identity, needed: Right = Right.READ, *, trashed: bool = False
+    reader: Reader,
+    recording_id: str,
+    identity: Identity,
+    needed: Right = Right.READ,
+    *,
+    trashed: bool = False,
 ) -> Recording:
     """A recording for a person, in the caller's transaction: one in the trash if `trashed`, else one that is
     not. Raises NotFound, NotYours.

@@ -16,4 +16,6 @@ class SharingSettings:
     link_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which a link ends whose maker did not say")
     ] = 30
-    max_link_days: Annotated[int, Meta(ge=1, le=365, description="Longest that a link may last, in days")] = 365
+    max_link_days: Annotated[int, Meta(ge=1, le=365, description="Longest that a link may last, in days")] = (
+        365
+    )

@@ -30,7 +30,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 # One row for every job, with empty columns when it has no transcript: the two cases get different answers.
 GET = """
-SELECT jobs.owner_id, jobs.recording_id, jobs.state, t.language, t.duration, t.text, t.provenance, t.created_at,
+SELECT jobs.owner_id, jobs.recording_id, jobs.state, t.language, t.duration, t.text, t.provenance,
+    t.created_at,
     COALESCE((SELECT MAX(number) FROM transcript_versions WHERE job_id = jobs.id), 1) AS version
 FROM jobs LEFT JOIN transcripts AS t ON t.job_id = jobs.id
 WHERE jobs.id = ? AND jobs.trashed_at IS NULL
@@ -64,9 +65,7 @@ async def save(tx: Transaction, transcript: Transcript) -> None:
     await index.add(tx, transcript.job_id, [segment.text for segment in transcript.segments])
 
 
-async def visible(
-    reader: Reader, job_id: str, identity: Identity, needed: Right = Right.READ
-) -> sqlite3.Row:
+async def visible(reader: Reader, job_id: str, identity: Identity, needed: Right = Right.READ) -> sqlite3.Row:
     """What is known of a transcript, without its lines: a row of GET, `version` being the current one.
 
     Raises NotFound (no such job, or not theirs to see), NotYours, or StateConflict (the job is not done).

@@ -149,8 +149,8 @@ class JobOptions:
 class Job:
     """`progress` is the share of the recording done, 0 to 1; `error` is the code of the last failure.
 
-    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, and `owner` is the name of
-    the account, carried along because all who show a job show them. `right` is that of whoever asked.
+    `filename`, `title`, `tags`, `duration` and `audio_removed_at` are the recording's, and `owner` is its
+    account's name, carried along because all who show a job show them. `right` is that of whoever asked.
     """
 
     id: str
@@ -246,8 +246,8 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change that a page may show at once. Only `owner_id`, admins and `readers` are told: those with whom it
-    is shared, by their ids.
+    """A change that a page may show at once. Only `owner_id`, admins and `readers` are told: those with whom
+    it is shared, by their ids.
     """
 
     kind: str

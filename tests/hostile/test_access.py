@@ -66,7 +66,9 @@ async def test_an_anonymous_caller_reaches_no_guarded_route(box: Box, anna: Pers
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_a_viewer_changes_nothing_but_their_own_password_and_keys_and_leaves_shares(box: Box, anna: Person) -> None:
+async def test_a_viewer_changes_nothing_but_their_own_password_and_keys_and_leaves_shares(
+    box: Box, anna: Person
+) -> None:
     """OWASP ASVS 4.1.3."""
     viewer = await box.add("vera", Role.VIEWER)
     for route in GUARDED:

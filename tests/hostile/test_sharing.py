@@ -229,9 +229,7 @@ async def test_a_link_opens_its_recording_without_an_account_and_only_to_read(
     assert (audio.status, await audio.read()) == (206, b"RIFF")
 
 
-async def test_a_link_opens_nothing_else(
-    box: Box, bob: Person, carla: Person, job: dict[str, Any]
-) -> None:
+async def test_a_link_opens_nothing_else(box: Box, bob: Person, carla: Person, job: dict[str, Any]) -> None:
     """OWASP ASVS 4.2.1."""
     token = await linked(bob, recording=job["recording_id"])
     own = await (await bob.upload(wave_bytes(0.5, pitch=9))).json()
@@ -269,7 +267,9 @@ async def test_disabling_an_account_shuts_its_links_at_once(
         assert (await box.nobody.get(path)).status == 404
 
 
-async def test_a_token_is_shown_once_and_no_list_holds_it(bob: Person, anna: Person, job: dict[str, Any]) -> None:
+async def test_a_token_is_shown_once_and_no_list_holds_it(
+    bob: Person, anna: Person, job: dict[str, Any]
+) -> None:
     """OWASP ASVS 2.9.1, 8.3.4."""
     token = await linked(bob, recording=job["recording_id"])
     for person in (bob, anna):
@@ -347,7 +347,9 @@ async def test_names_of_accounts_are_told_to_those_who_may_share_and_disabled_on
         {"recording": "x", "surprise": True}, {"recording": "x", "rights": "edit"},
     ],
 )  # fmt: skip
-async def test_a_share_that_makes_no_sense_is_refused_with_a_sentence(bob: Person, body: dict[str, Any]) -> None:
+async def test_a_share_that_makes_no_sense_is_refused_with_a_sentence(
+    bob: Person, body: dict[str, Any]
+) -> None:
     answer = await bob.post("/api/shares", json=body)
     assert answer.status == 400, await answer.text()
     assert (await answer.json())["detail"]

@@ -17,7 +17,8 @@ from stenobox.types import Identity
 @dataclass(frozen=True, slots=True)
 class Actor:
     """`id` and `name` are None for an anonymous caller. `via`: session, key, local (the operator's socket or
-    command), box (the box by itself), link (whoever has one), none (nobody signed in). `address` is the caller's IP address.
+    command), box (the box by itself), link (whoever has one), none (nobody signed in). `address` is the
+    caller's IP address.
     """
 
     id: int | None

@@ -74,13 +74,16 @@ class Reads:
         download: bool,
     ) -> None:
         """The same for whoever has a link: `share_id` is all that is known of them."""
-        await self._note(f"share:{share_id}", _ACTIONS[what, download], {target: owner_id}, share=share_id)
+        await self._note(f"share:{share_id}", _ACTIONS[what, download], {target: owner_id}, share_id)
 
     async def note_opened(self, share_id: str, owner_id: int) -> None:
         """Whoever has a link looked at what it leads to."""
         await self._note(f"share:{share_id}", Action.SHARE_OPENED, {f"share:{share_id}": owner_id})
 
-    async def _note(self, who: str, action: Action, owners: Mapping[str, int], **details: str) -> None:
+    async def _note(
+        self, who: str, action: Action, owners: Mapping[str, int], share_id: str | None = None
+    ) -> None:
+        details = {} if share_id is None else {"share": share_id}
         now = self._clock()
         news = {
             (who, action, target): owner_id
@@ -91,7 +94,7 @@ class Reads:
             return
         async with self._db.write() as tx:
             for (_, _, target), owner_id in news.items():
-                await record(tx, action, target, owner=owner_id, **details)
+                await record(tx, action, target, actor=None, owner=owner_id, **details)
         for key in news:
             self._told[key] = now
             self._told.move_to_end(key)

@@ -1,7 +1,7 @@
 """Tags: words that an owner puts on recordings, told apart without regard to case.
 
-The spelling that an owner used first is the one that is shown; a tag that is on no recording and not shared is
-forgotten.
+The spelling that an owner used first is the one that is shown; a tag that is on no recording and not shared
+is forgotten.
 """
 
 from __future__ import annotations

@@ -164,9 +164,7 @@ class Finder:
         asked = query.read(wish.text)
         newest, offset = (None, 0) if cursor is None else unpacked(cursor, tuple[_Count, _Count], "search")
         async with self._turns, self._db.read() as reader:
-            scope = await scope_of(
-                reader, identity, owner=wish.owner, language=wish.language, tag=wish.tag
-            )
+            scope = await scope_of(reader, identity, owner=wish.owner, language=wish.language, tag=wish.tag)
             values = None if scope is None else await self._narrowed(reader, wish, asked, scope, newest)
             if scope is None or values is None:
                 return Found((), 0, complete=True, next=None)

@@ -17,12 +17,12 @@ SHARED_TAGS = f"SELECT DISTINCT tag_id FROM shares WHERE user_id = :reader_id AN
 OWN = "(:owner_id IS NULL OR docs.owner_id = :owner_id)"
 """The condition on `search_docs AS docs` that a transcript may be found; the index holds only hints of it."""
 
-OWN_AND_SHARED = f"(docs.owner_id = :reader_id OR docs.recording_id IN ({SHARED_RECORDINGS}))"  # noqa: S608
+OWN_AND_SHARED = f"(docs.owner_id = :reader_id OR docs.recording_id IN ({SHARED_RECORDINGS}))"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`match` narrows the index, empty if nothing does; `condition` with `values` decides who may see what."""
+    """`match` narrows the index, empty if nothing does; `condition` with `values` decides who sees what."""
 
     match: str
     condition: str
@@ -32,7 +32,7 @@ class Scope:
 async def scope_of(
     reader: Reader, identity: Identity, *, owner: str | None, language: str | None, tag: str | None
 ) -> Scope | None:
-    """None when nothing can fit. `tag` is a key of `library.tags`. Raises NotFound for an owner who is none."""
+    """None when nothing can fit. `tag` is a key of `library.tags`. Raises NotFound for such an owner."""
     owner_id = await sought_owner(reader, identity, owner)
     values: dict[str, int | None] = {"owner_id": owner_id, "reader_id": identity.user.id}
     shared = [] if identity.is_admin else await reader.fetch_all(SHARED_TAGS, values)

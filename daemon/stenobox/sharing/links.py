@@ -77,8 +77,8 @@ class Link:
 
     @property
     def as_owner(self) -> Identity:
-        """To read with what `Links` has found to be shared, and nothing else: it may do what its owner may by a
-        key that only reads.
+        """To read with what `Links` has found to be shared, and nothing else: it may do what its owner may by
+        a key that only reads.
         """
         return Identity(self.owner, "link", frozenset({Scope.READ}))
 
@@ -126,7 +126,7 @@ class Links:
         self._clock = clock
 
     async def open(self, token: str) -> Link:
-        """Raises NotFound for a token that is none, is over, was taken back, or when links are switched off."""
+        """Raises NotFound for a token that is none, is over, was taken back, or when links are off."""
         async with self._db.read() as reader:
             row = await reader.fetch_one(OPEN, (fingerprint(token),))
         if row is None or not self._settings.links:
@@ -162,9 +162,7 @@ async def _reach(reader: Reader, statement: str, link: Link, wanted: str, what: 
 
 def _link_of(row: sqlite3.Row) -> Link:
     owner = User(row["id"], row["name"], Role(row["role"]), bool(row["disabled"]), row["created_at"])
-    return Link(
-        row["share_id"], owner, row["recording_id"], row["tag_id"], row["title"], row["expires_at"]
-    )
+    return Link(row["share_id"], owner, row["recording_id"], row["tag_id"], row["title"], row["expires_at"])
 
 
 def _linked(row: sqlite3.Row) -> LinkedRecording:

@@ -39,8 +39,8 @@ DAY: Final = 24 * 3_600
 
 _SHOWN = f"""
 SELECT shares.seq, shares.id, shares.owner_id, owners.name AS owner, shares.recording_id,
-    tags.name AS tag, COALESCE({TITLE}, tags.name) AS title, shares.user_id, people.name AS user, shares.rights,
-    shares.created_at, shares.expires_at, shares.used_at
+    tags.name AS tag, COALESCE({TITLE}, tags.name) AS title, shares.user_id, people.name AS user,
+    shares.rights, shares.created_at, shares.expires_at, shares.used_at
 FROM shares JOIN users AS owners ON owners.id = shares.owner_id
     LEFT JOIN users AS people ON people.id = shares.user_id
     LEFT JOIN recordings ON recordings.id = shares.recording_id
@@ -191,8 +191,8 @@ class Shares:
     async def give(
         self, identity: Identity, thing: Thing, name: str, right: Right, days: int | None = None
     ) -> Given:
-        """Share with an account, for `days` or until it is taken back. Raises NotFound (the thing, the account),
-        NotYours, InvalidRequest, TooManyShares.
+        """Share with an account, for `days` or until it is taken back. Raises NotFound (the thing, the
+        account), NotYours, InvalidRequest, TooManyShares.
         """
         if right not in (Right.READ, Right.EDIT):
             raise InvalidRequest(problem="What is shared can be read, or read and corrected.")
@@ -227,7 +227,9 @@ class Shares:
         if not self._settings.links:
             raise LinksOff
         if right is not Right.READ:
-            raise InvalidRequest(problem="A link lets people read. Share with an account to have it corrected.")
+            raise InvalidRequest(
+                problem="A link lets people read. Share with an account to have it corrected."
+            )
         longest = self._settings.max_link_days
         expires_at = self._end(min(self._settings.link_days, longest) if days is None else days, longest)
         token = new_secret(LINK_PREFIX)
@@ -311,12 +313,18 @@ async def _get(reader: Reader, share_id: str) -> Share:
     return _share_of(row)
 
 
-async def _record(
-    tx: Transaction, action: Action, share: Share, found: _Found, user_id: int | None
-) -> None:
+async def _record(tx: Transaction, action: Action, share: Share, found: _Found, user_id: int | None) -> None:
     until = None if share.expires_at is None else int(share.expires_at)
-    what = {"what": found.target, "right": share.right.name.lower(), "until": until}
-    await record(tx, action, f"share:{share.id}", owner=found.owner_id, user=user_id, **what)
+    await record(
+        tx,
+        action,
+        f"share:{share.id}",
+        owner=found.owner_id,
+        user=user_id,
+        what=found.target,
+        right=share.right.name.lower(),
+        until=until,
+    )
 
 
 def _share_of(row: sqlite3.Row) -> Share:

@@ -79,5 +79,7 @@ async def _frames(
 
 
 def frame_of(event: Event, right: Right = Right.OWN) -> bytes:
-    """One event on the wire, for a reader with this right. JSON escapes line breaks, so the data is always one line."""
+    """One event on the wire, for a reader with this right. JSON escapes line breaks, so the data is always
+    one line.
+    """
     return b"event: %s\ndata: %s\n\n" % (event.kind.encode(), msgspec.json.encode(render.event(event, right)))

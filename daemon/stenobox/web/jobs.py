@@ -18,7 +18,7 @@ from stenobox.worker.checkpoint import lines
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash; `shared=1`: those of others."""
+    """Query: `state`, `tag`, `limit`, `cursor`; `trashed=1`: those in the trash; `shared=1`: of others."""
     tag = request.query.get("tag")
     page = await request.app[JOBS].list(
         identity_of(request),

@@ -2,7 +2,7 @@
 
 It stands in a path and not in a header, since a browser's player and downloads send no headers of ours: a
 capability URL, as the W3C's "Good Practices for Capability URLs" has them. Our log holds routes and never
-paths; the policy of every answer keeps it out of Referer; and it ends.
+paths; headers of every answer keep it out of Referer and of search engines; and it ends.
 """
 
 from __future__ import annotations
@@ -28,16 +28,14 @@ async def contents(request: web.Request) -> web.Response:
     found, more = await links.recordings(link)
     with acting(_actor(request)):
         await request.app[READS].note_opened(link.share_id, link.owner.id)
-    return _hidden(
-        json_response(
-            shapes.LinkContents(
-                title=link.title,
-                owner=link.owner.name,
-                folder=link.tag_id is not None,
-                expires_at=moment(link.expires_at),
-                recordings=[_recording(each) for each in found],
-                more=more,
-            )
+    return json_response(
+        shapes.LinkContents(
+            title=link.title,
+            owner=link.owner.name,
+            folder=link.tag_id is not None,
+            expires_at=moment(link.expires_at),
+            recordings=[_recording(each) for each in found],
+            more=more,
         )
     )
 
@@ -51,7 +49,7 @@ async def transcript(request: web.Request) -> web.Response:
     async def note(job: Job, download: bool) -> None:
         await _note(request, link, "transcript", f"job:{job.id}", download=download)
 
-    return _hidden(await send_transcript(request, link.as_owner, note))
+    return await send_transcript(request, link.as_owner, note)
 
 
 async def audio(request: web.Request) -> web.StreamResponse:
@@ -68,7 +66,7 @@ async def audio(request: web.Request) -> web.StreamResponse:
 async def peaks(request: web.Request) -> web.Response:
     links = request.app[LINKS]
     link = await links.open(request.match_info["token"])
-    return _hidden(await send_peaks(request, await links.recording(link, request.match_info["id"])))
+    return await send_peaks(request, await links.recording(link, request.match_info["id"]))
 
 
 async def _note(request: web.Request, link: Link, what: Kind, target: str, *, download: bool) -> None:
@@ -79,12 +77,6 @@ async def _note(request: web.Request, link: Link, what: Kind, target: str, *, do
 
 def _actor(request: web.Request) -> Actor:
     return Actor(None, None, "link", request.remote or None)
-
-
-def _hidden(response: web.Response) -> web.Response:
-    """Whoever puts a link on a page does not put what it leads to into a search engine."""
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response
 
 
 def _recording(value: LinkedRecording) -> shapes.LinkedRecording:

@@ -18,9 +18,12 @@ class NewShare(msgspec.Struct, forbid_unknown_fields=True):
     """Either `recording` or `tag`; without `user` it is a link, which only reads."""
 
     recording: Annotated[str, Meta(description="Id of one recording")] | UnsetType = UNSET
-    tag: Annotated[
-        str, Meta(description="A tag of one's own: everything that has it or will have it, as a folder")
-    ] | UnsetType = UNSET
+    tag: (
+        Annotated[
+            str, Meta(description="A tag of one's own: everything that has it or will have it, as a folder")
+        ]
+        | UnsetType
+    ) = UNSET
     user: Annotated[str | None, Meta(description="Name of the account with which it is shared")] = None
     rights: Rights = "read"
     days: Annotated[

@@ -1,5 +1,5 @@
-"""Version 12: shares. A recording, or everything that has a tag (a folder), for an account or for whoever has a
-link.
+"""Version 12: shares. A recording, or everything that has a tag (a folder), for an account or for whoever
+has a link.
 
 `rights` are those of `types.Right`: 1 to read, 2 to correct too. A link only reads, and ends. Of its token
 the SHA-256 is kept.
