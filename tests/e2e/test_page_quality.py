@@ -16,6 +16,7 @@ from harness.relay import Relay
 
 ROUTES = (
     "#/",
+    "#/shared",
     "#/search?q=the",
     "#/trash",
     "#/keys",
@@ -85,6 +86,13 @@ OUTSIDE = """
 """
 
 
+def failings(page: Page, width: int) -> list[str]:
+    """What does not fit, lacks contrast or has no name in what the page shows."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    told = [f"{wide} px wide"] if wide > width else []
+    return [*told, *(fault for script in (OUTSIDE, CONTRAST, NAMELESS) for fault in page.evaluate(script))]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1180])
 def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
@@ -100,10 +108,36 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     for route in (*ROUTES, f"#/jobs/{finished}"):
         page.goto(f"{box.url}/{route}")
         expect(page.locator(".job, .empty, form, .segment, .operation").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, route
-        assert page.evaluate(OUTSIDE) == [], route
-        assert page.evaluate(CONTRAST) == [], route
-        assert page.evaluate(NAMELESS) == [], route
+        assert failings(page, width) == [], route
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1180])
+def test_the_dialog_of_sharing_and_the_page_of_a_link_do_so_too(
+    browser: Browser, box: Daemon, finished: str, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 740},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    sign_in(page, box.url)
+    open_job(page, box, finished)
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Your new link").input_value()
+    expect(page.get_by_role("dialog").get_by_role("listitem").first).to_be_visible()
+    assert failings(page, width) == []
+    context.clear_cookies()
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator(".segment").first).to_be_visible()
+    assert failings(page, width) == []
+    page.goto(f"{link}-not")
+    expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
+    assert failings(page, width) == []
     context.close()
 
 

@@ -140,12 +140,14 @@ export class Api {
   // --- jobs ---------------------------------------------------------------------------------------------------------
 
   /**
-   * @param {{state?: string, tag?: string | null, cursor?: string | null, limit?: number, trashed?: boolean}} [query]
+   * @param {{state?: string, tag?: string | null, cursor?: string | null, limit?: number, trashed?: boolean, shared?: boolean}} [query]
+   *   `shared`: what others share instead of one's own
    * @returns {Promise<{jobs: Job[], next: string | null}>}
    */
-  jobs({ state, tag, cursor, limit = 50, trashed = false } = {}) {
+  jobs({ state, tag, cursor, limit = 50, trashed = false, shared = false } = {}) {
     const query = new URLSearchParams({ limit: String(limit) });
     if (trashed) query.set("trashed", "1");
+    if (shared) query.set("shared", "1");
     if (state) query.set("state", state);
     if (tag) query.set("tag", tag);
     if (cursor) query.set("cursor", cursor);

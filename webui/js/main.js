@@ -1,4 +1,4 @@
-/** Starts the page: finds out who is there, then shows set-up, sign-in or the application. */
+/** Starts the page: finds out who is there, then shows what a link opens, set-up, sign-in or the application. */
 
 import { Api } from "./api.js";
 import { confirmDialog } from "./dialog.js";
@@ -12,6 +12,7 @@ import { Texts } from "./texts.js";
 import { Toasts } from "./toast.js";
 import { UploadMemory } from "./memory.js";
 import { Uploader } from "./upload.js";
+import { Visit } from "./visit.js";
 import { accountView } from "./views/account.js";
 import { auditView } from "./views/audit.js";
 import { boxView } from "./views/box.js";
@@ -19,6 +20,7 @@ import { insecureBanner } from "./views/insecure.js";
 import { jobView } from "./views/job.js";
 import { jobsView } from "./views/jobs.js";
 import { keysView } from "./views/keys.js";
+import { linkedView } from "./views/linked.js";
 import { referenceView } from "./views/reference.js";
 import { searchView } from "./views/search.js";
 import { Shell } from "./views/shell.js";
@@ -44,6 +46,8 @@ class Page {
     this.closeSession = null;
     /** Whether somebody is signing out, so that the end of the session is no news. */
     this.leaving = false;
+    this.visit = new Visit(this.api, (...message) => this.toasts.show(...message), (view) => this.showAlone(view));
+    window.addEventListener("hashchange", () => this.moved());
   }
 
   /** @param {string} message */
@@ -59,10 +63,18 @@ class Page {
       if (!encrypted) this.root.before(insecureBanner());
       if (needed) this.showSetup();
       else if (location.pathname === "/setup") this.leaveSetup(() => this.openOrSignIn());
-      else await this.openOrSignIn();
+      else if (!this.visit.begin()) await this.openOrSignIn();
     } catch (error) {
       this.showTrouble(error);
     }
+  }
+
+  /** Where nobody is signed in; else the router does it. */
+  moved() {
+    if (this.closeSession) return;
+    const visited = this.visit.open;
+    if (this.visit.begin()) this.root.querySelector("h1")?.focus({ preventScroll: true });
+    else if (visited) this.openOrSignIn();
   }
 
   showSetup() {
@@ -91,6 +103,7 @@ class Page {
   }
 
   showSignIn() {
+    if (this.visit.begin()) return;
     this.showAlone(signInView(this.api, (user) => this.open(user)));
     this.root.querySelector("input")?.focus();
   }
@@ -164,6 +177,7 @@ class Page {
       app.drafts.clear();
       store.clear();
     };
+    this.visit.end();
     fill(this.root, shell.node);
     router.start();
     stream.start();
@@ -215,13 +229,9 @@ class Page {
 function makeRouter(app, shell) {
   /** @type {ReturnType<typeof jobsView> | null} */
   let jobs = null;
-  const showJobs = (/** @type {URLSearchParams} */ query) => {
-    if (jobs && shell.view === jobs) {
-      jobs.setFilter(query.get("state"), query.get("tag"));
-      return;
-    }
-    jobs = jobsView(app, query.get("state"), query.get("tag"));
-    shell.show(jobs);
+  const showJobs = (/** @type {URLSearchParams} */ query, /** @type {boolean} */ shared) => {
+    if (jobs && shell.view === jobs) jobs.choose(query, shared);
+    else shell.show(jobs = jobsView(app, query, shared));
   };
   /** @type {ReturnType<typeof searchView> | null} */
   let search = null;
@@ -231,7 +241,8 @@ function makeRouter(app, shell) {
   };
   return new Router(
     [
-      { path: "/", show: (_, query) => showJobs(query) },
+      { path: "/", show: (_, query) => showJobs(query, false) },
+      { path: "/shared", show: (_, query) => showJobs(query, true) },
       { path: "/jobs/:id", show: ({ id }, query) => shell.show(jobView(app, id, query.get("at"))) },
       { path: "/search", show: (_, query) => showSearch(query) },
       { path: "/trash", show: () => shell.show(trashView(app)) },
@@ -241,6 +252,7 @@ function makeRouter(app, shell) {
       { path: "/audit", show: () => shell.show(auditView(app)) },
       { path: "/box", show: () => shell.show(boxView(app)) },
       { path: "/account", show: () => shell.show(accountView(app)) },
+      { path: "/link/:token", show: ({ token }, query) => shell.show(linkedView(app, { token, recording: query.get("recording") })) },
     ],
     () => app.navigate("#/"),
   );

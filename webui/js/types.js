@@ -24,6 +24,10 @@
  * @property {string | null} finished_at
  * @property {string | null} audio_removed_at the audio's days are over; the transcript is still there
  * @property {string | null} trashed_at
+ * @property {string} owner
+ * @property {Access} access
+ *
+ * @typedef {"own" | "edit" | "read"} Access what whoever asks may do: all, correct the text, or look and listen
  *
  * @typedef {object} Recording
  * @property {string} id
@@ -33,6 +37,44 @@
  * @property {string | null} recorded ISO 8601, as exact as the file says it
  * @property {number | null} audio_days how long the audio is kept; null: what the settings say, 0: always
  * @property {number | null} transcript_days how long all of it is kept
+ * @property {string} owner
+ * @property {Access} access
+ *
+ * @typedef {object} Share one recording, or everything with a tag, for an account or for whoever has a link
+ * @property {string} id
+ * @property {string | null} recording
+ * @property {string | null} tag
+ * @property {string} title
+ * @property {string} owner
+ * @property {string | null} user null: a link
+ * @property {boolean} link
+ * @property {"read" | "edit"} rights
+ * @property {string} created_at
+ * @property {string | null} expires_at null: until it is taken back
+ * @property {string | null} used_at when a link was last opened
+ *
+ * @typedef {object} LinkedJob
+ * @property {string} id
+ * @property {string} language
+ * @property {"mix" | "split"} channels
+ * @property {string} finished_at
+ *
+ * @typedef {object} LinkedRecording
+ * @property {string} id
+ * @property {string} title
+ * @property {number | null} duration seconds
+ * @property {string | null} recorded
+ * @property {string} created_at
+ * @property {boolean} has_audio
+ * @property {LinkedJob[]} jobs newest last
+ *
+ * @typedef {object} Linked what a link opens
+ * @property {string} title
+ * @property {string} owner
+ * @property {boolean} folder
+ * @property {string} expires_at
+ * @property {LinkedRecording[]} recordings newest first
+ * @property {boolean} more whether there are others beside those
  *
  * @typedef {object} Peaks the shape of a recording's sound
  * @property {number} length

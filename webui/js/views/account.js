@@ -1,10 +1,11 @@
-/** One's own account: how much it keeps, the password, the second factor, and where it is signed in. */
+/** One's own account: how much it keeps, what it shares, the password, the second factor, and where it is signed in. */
 
 import { el } from "../dom.js";
 import { accountName, field, form } from "../form.js";
 import { ROLES } from "../messages.js";
 import { glossarySection } from "./glossary.js";
 import { secondFactorPanel } from "./second_factor.js";
+import { ShareList } from "./share_list.js";
 import { signInsPanel } from "./sign_ins.js";
 import { noticesPanels } from "./notices.js";
 import { space } from "./space.js";
@@ -46,10 +47,25 @@ export function accountView(app) {
       el("p", { class: "lead" }, "You are signed in as ", el("strong", null, app.user.name), ` (${role}).`),
       kept.node,
       app.user.role === "viewer" ? null : glossarySection(app),
+      app.user.role === "viewer" ? null : sharesPanel(app),
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
       factor.node,
       places.node,
       noticesPanels(app),
     ),
   };
+}
+
+/** @param {App} app */
+function sharesPanel(app) {
+  const all = app.user.role === "admin";
+  const heading = el("h2", { id: "shares-title", tabindex: -1 }, all ? "What is shared" : "What you share");
+  const list = new ShareList(app, {
+    nothing: all ? "Nobody shares anything." : "You share nothing. A transcript is shared on its own page.",
+    tell: app.notify,
+    heading,
+  });
+  list.load();
+  return el("section", { class: "panel", "aria-labelledby": "shares-title" }, heading,
+    el("p", { class: "muted" }, all ? "Everybody's, with people and by links." : "With people and by links."), list.node);
 }

@@ -4,6 +4,7 @@ import { el, fill, show } from "../dom.js";
 import { field, form } from "../form.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { mayChange } from "../sharing.js";
 import { daysChoice, daysOf } from "./days.js";
 import { TagEditor } from "./tag_editor.js";
 import { tagLink } from "./tags.js";
@@ -49,10 +50,10 @@ export class Details {
   take(answer) {
     if (this.undo.signal.aborted) return;
     this.known = answer;
-    const { tags } = answer.body;
-    fill(this.tags, tags.map((tag) => el("li", null, tagLink(tag))));
+    const { tags, access } = answer.body;
+    fill(this.tags, tags.map((tag) => el("li", null, tagLink(tag, access))));
     show(this.tags, tags.length > 0);
-    show(this.edit, this.app.user.role !== "viewer");
+    show(this.edit, mayChange(this.app.user, answer.body));
   }
 
   async open() {

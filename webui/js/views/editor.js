@@ -9,6 +9,7 @@ import { el, fill, setText, show } from "../dom.js";
 import { plural } from "../format.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { mayCorrect } from "../sharing.js";
 
 /** @import { App, Line, Transcript } from "../types.js" */
 /** @import { TranscriptView } from "./transcript.js" */
@@ -61,13 +62,19 @@ export class Editor extends EventTarget {
   }
 
   get may() {
-    return this.app.user.role !== "viewer" && this.transcript !== null && this.transcript.segments.length > 0;
+    const allowed = mayCorrect(this.app.user, this.app.store.jobs.get(this.jobId));
+    return allowed && this.transcript !== null && this.transcript.segments.length > 0;
+  }
+
+  /** What may be done with the job may have changed. */
+  paintButton() {
+    show(this.button, this.may || this.open);
   }
 
   /** @param {Transcript} transcript what is shown now */
   show(transcript) {
     this.transcript = transcript;
-    show(this.button, this.may);
+    this.paintButton();
     const draft = this.app.drafts.get(this.jobId);
     if (draft?.version === transcript.version && draft.texts.length === transcript.segments.length) {
       this.begin();

@@ -1,16 +1,18 @@
 /** One job: its state, its player, and its transcript, which appears line by line while the job runs. */
 
-import { audioUrl } from "../api.js";
+import { audioUrl, transcriptUrl } from "../api.js";
 import { el, fill, setText, show } from "../dom.js";
-import { capitalised, fullMoment, moment, span } from "../format.js";
 import { icon } from "../icons.js";
 import { STATES, explain, explainJob } from "../messages.js";
 import { Player } from "../player.js";
+import { mayChange } from "../sharing.js";
 import { Details } from "./details.js";
 import { Editor } from "./editor.js";
+import { exportDialog } from "./export_dialog.js";
 import { actionButtons } from "./job_actions.js";
-import { demoNotice, priorityChoice, waitingText } from "./job_parts.js";
+import { backLink, demoNotice, jobFacts, priorityChoice, waitingText } from "./job_parts.js";
 import { progressText } from "./job_row.js";
+import { shareButton } from "./share_dialog.js";
 import { TranscriptTools } from "./transcript_tools.js";
 import { TranscriptView } from "./transcript.js";
 import { VersionsPanel } from "./versions.js";
@@ -49,8 +51,11 @@ export function jobView(app, id, at) {
       document.title = `${job.title} – Stenobox`;
       if (hadFocus) page.querySelector("h1")?.focus({ preventScroll: true });
     } catch (error) {
-      if (undo.signal.aborted || shown) return;
       const gone = /** @type {any} */ (error).status === 404;
+      if (undo.signal.aborted || (shown && !gone)) return;
+      // Who shared it has taken it back.
+      shown?.destroy();
+      shown = null;
       fill(page, backLink(), el("h1", { tabindex: -1 }, gone ? "Not here" : "This cannot be shown"),
         el("p", null, gone ? "There is no such transcript, or it was deleted." : explain(error)));
     }
@@ -83,10 +88,6 @@ export function jobView(app, id, at) {
   };
 }
 
-export function backLink() {
-  return el("a", { href: "#/", class: "back-link" }, icon("back"), "All transcripts");
-}
-
 class JobPage {
   /**
    * @param {App} app
@@ -116,6 +117,7 @@ class JobPage {
     this.actions = actionButtons(app, job, { compact: false });
     this.priority = priorityChoice(app, job);
     this.details = new Details(app, job);
+    this.share = shareButton(app, job);
     this.heading = el("h1", { tabindex: -1 }, job.title);
     this.noAudio = el("p", { class: "notice notice-warn", hidden: true }, icon("info"),
       el("span", null, "The audio was kept for as long as was agreed and then removed. The text stays."));
@@ -125,7 +127,12 @@ class JobPage {
     this.transcript = new TranscriptView();
     this.editor = new Editor(app, job.id, this.transcript);
     this.versions = new VersionsPanel(app, job.id);
-    this.tools = new TranscriptTools(app, this.transcript, job.id, [this.editor.button, this.versions.button]);
+    this.tools = new TranscriptTools(this.transcript, {
+      notify: app.notify,
+      file: (format) => transcriptUrl(job.id, format),
+      ask: () => exportDialog(app, [this.job], "Download the transcript"),
+      more: [this.editor.button, this.versions.button],
+    });
     this.editor.addEventListener("saved", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
     // The first of the two clicks began to play.
     this.editor.addEventListener("taken", () => this.player.audio.pause());
@@ -143,10 +150,10 @@ class JobPage {
       el(
         "header",
         { class: "job-header" },
-        backLink(),
+        backLink(job.access),
         el("div", { class: "job-title" }, this.heading, this.badge, this.actions.node),
         this.facts,
-        el("div", { class: "details-line" }, this.details.tags, this.details.edit),
+        el("div", { class: "details-line" }, this.details.tags, this.details.edit, this.share),
         this.details.panel,
         this.priority.node,
         this.progress,
@@ -183,7 +190,10 @@ class JobPage {
       document.title = `${job.title} – Stenobox`;
     }
     this.paintAudio();
-    show(this.priority.node, job.state === "queued" && this.app.user.role !== "viewer");
+    const own = mayChange(this.app.user, job);
+    show(this.share, own);
+    show(this.priority.node, own && job.state === "queued");
+    this.editor.paintButton();
     this.priority.select.value = job.priority;
     const problem = explainJob(job);
     fill(this.notice, icon("warning"), el("span", null, problem));
@@ -276,19 +286,6 @@ class JobPage {
   }
 
   paintFacts() {
-    const { job, app } = this;
-    const code = job.language ?? this.heardLanguage;
-    const language = app.catalogue.languages.find((entry) => entry.code === code)?.name ?? code;
-    const facts = [
-      ["Length", typeof job.duration === "number" ? span(job.duration) : null],
-      ["Language", language ? capitalised(language) + (job.language ? "" : " (detected)") : null],
-      ["Model", job.model],
-      ["Text", this.version > 1 ? `version ${this.version}, corrected` : null],
-      ["Sent", el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at))],
-    ];
-    fill(
-      this.facts,
-      facts.filter(([, value]) => value).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))),
-    );
+    fill(this.facts, jobFacts(this.app, this.job, { language: this.heardLanguage, version: this.version }));
   }
 }

@@ -3,6 +3,7 @@
 import { el } from "../dom.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { mayChange } from "../sharing.js";
 
 /** @import { App, Job } from "../types.js" */
 /** @import { IconName } from "../icons.js" */
@@ -85,7 +86,6 @@ export async function restoreJob(app, job) {
  */
 export function actionButtons(app, first, { compact }) {
   let job = first;
-  const allowed = app.user.role !== "viewer";
   const buttons = ACTIONS.map((action) => {
     const button = el(
       "button",
@@ -107,6 +107,7 @@ export function actionButtons(app, first, { compact }) {
   const update = (next) => {
     job = next;
     const focused = buttons.indexOf(/** @type {any} */ (document.activeElement));
+    const allowed = mayChange(app.user, job);
     buttons.forEach((button, index) => {
       button.hidden = !allowed || !ACTIONS[index].offered(job);
     });

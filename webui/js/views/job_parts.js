@@ -2,11 +2,22 @@
 
 import { el } from "../dom.js";
 import { choice } from "../form.js";
+import { capitalised, fullMoment, moment, span } from "../format.js";
 import { icon } from "../icons.js";
 import { PRIORITIES, explain } from "../messages.js";
 import { change } from "./job_actions.js";
 
-/** @import { App, Job } from "../types.js" */
+/** @import { Access, App, Job } from "../types.js" */
+
+/**
+ * Back to the list.
+ * @param {Access} [access] to what is shown: what others share is in a list of its own
+ */
+export function backLink(access = "own") {
+  return access === "own"
+    ? el("a", { href: "#/", class: "back-link" }, icon("back"), "All transcripts")
+    : el("a", { href: "#/shared", class: "back-link" }, icon("back"), "Shared with you");
+}
 
 /** @param {Job["state"]} state */
 export function waitingText(state) {
@@ -44,4 +55,31 @@ export function priorityChoice(app, job) {
     }
   };
   return choice({ label: "Turn in the queue", options, value: job.priority, onchange });
+}
+
+/**
+ * What is known of a job, by name.
+ * @param {App} app
+ * @param {Job} job
+ * @param {{language: string | null, version: number}} text the language that was heard, and the version that is shown
+ */
+export function jobFacts(app, job, { language: heard, version }) {
+  const code = job.language ?? heard;
+  const language = app.catalogue.languages.find((entry) => entry.code === code)?.name ?? code;
+  return facts([
+    ["From", job.owner === app.user.name ? null : job.owner],
+    ["Length", typeof job.duration === "number" ? span(job.duration) : null],
+    ["Language", language ? capitalised(language) + (job.language ? "" : " (detected)") : null],
+    ["Model", job.model],
+    ["Text", version > 1 ? `version ${version}, corrected` : null],
+    ["Sent", el("time", { datetime: job.created_at, title: fullMoment(job.created_at) }, moment(job.created_at))],
+  ]);
+}
+
+/**
+ * Entries of a list of facts; those without a value are left out.
+ * @param {[string, Node | string | null][]} entries
+ */
+export function facts(entries) {
+  return entries.filter(([, value]) => value).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value)));
 }

@@ -67,7 +67,7 @@ export class JobRow {
     // Progress comes several times a second: a link that has the focus must not be made anew.
     if (this.tagged !== job.tags.join("\n")) {
       this.tagged = job.tags.join("\n");
-      fill(this.tags, job.tags.map(tagLink));
+      fill(this.tags, job.tags.map((tag) => tagLink(tag, job.access)));
       show(this.tags, job.tags.length > 0);
     }
     this.actions.update(job);
@@ -99,12 +99,13 @@ export function progressText(app, job) {
 }
 
 /**
- * Length, language, model and time of a job, as parts of a line.
+ * Owner, length, language, model and time of a job, as parts of a line.
  * @param {App} app
  * @param {Job} job
  */
 function metaParts(app, job) {
   const parts = [];
+  if (job.owner !== app.user.name) parts.push(el("span", { class: "job-owner" }, `from ${job.owner}`));
   if (job.duration !== null && job.duration !== undefined) parts.push(el("span", null, span(job.duration)));
   const language = app.catalogue.languages.find(({ code }) => code === job.language);
   if (language) parts.push(el("span", { class: "capitalised" }, language.name));

@@ -170,7 +170,7 @@ function hitItem(app, hit, query) {
     el("time", { datetime: hit.created_at, title: fullMoment(hit.created_at) }, moment(hit.created_at)),
     el("span", null, span(hit.duration)),
     el("span", null, capitalised(language)),
-    hit.owner === app.user.name ? null : el("span", null, hit.owner),
+    hit.owner === app.user.name ? null : el("span", null, `from ${hit.owner}`),
   ];
   const rest = hit.lines - hit.passages.length;
   return el(

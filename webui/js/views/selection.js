@@ -16,8 +16,9 @@ export class Selection {
    * @param {App} app
    * @param {Map<string, JobRow>} rows those of the list
    * @param {HTMLElement} list
+   * @param {boolean} own whether they may be deleted
    */
-  constructor(app, rows, list) {
+  constructor(app, rows, list, own) {
     this.app = app;
     this.rows = rows;
     this.list = list;
@@ -36,7 +37,7 @@ export class Selection {
       el("button", { type: "button", class: "icon-button", "aria-label": "Stop selecting", onclick: () => this.choose(false) }, icon("close")),
       this.count, this.all, this.download, this.trash,
     );
-    show(this.trash, app.user.role !== "viewer");
+    show(this.trash, own && app.user.role !== "viewer");
     list.addEventListener("change", () => this.paint());
     for (const part of [list, this.bar]) {
       part.addEventListener("keydown", (event) => {

@@ -67,7 +67,7 @@ export class Shell {
     fill(this.main, view.node);
     const here = `#/${location.hash.replace(/^#\/?/, "").split(/[/?]/)[0]}`;
     for (const link of this.links) {
-      const current = link.getAttribute("href") === here || (link.hash === "#/" && here === "#/jobs");
+      const current = link.getAttribute("href") === here || (link.hash === "#/" && (here === "#/jobs" || here === "#/shared"));
       if (current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }

@@ -2,7 +2,11 @@
 
 import { el } from "../dom.js";
 
-/** @param {string} tag */
-export function tagLink(tag) {
-  return el("a", { class: "tag", href: `#/?tag=${encodeURIComponent(tag)}`, title: `Show everything tagged ${tag}` }, tag);
+/**
+ * @param {string} tag
+ * @param {import("../types.js").Access} access to what has it: others' tags lead to what others share
+ */
+export function tagLink(tag, access) {
+  const list = access === "own" ? "#/" : "#/shared";
+  return el("a", { class: "tag", href: `${list}?tag=${encodeURIComponent(tag)}`, title: `Show everything tagged ${tag}` }, tag);
 }

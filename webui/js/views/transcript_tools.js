@@ -1,24 +1,28 @@
 /** The row of tools above a transcript: search, follow the player, copy, download. */
 
-import { transcriptUrl } from "../api.js";
 import { copyText } from "../clipboard.js";
 import { el, setText, show } from "../dom.js";
 import { FORMATS } from "../exports.js";
 import { plural } from "../format.js";
 import { icon } from "../icons.js";
-import { exportDialog } from "./export_dialog.js";
 
 /** @import { App } from "../types.js" */
 /** @import { TranscriptView } from "./transcript.js" */
 
+/**
+ * @typedef {object} ToolOptions
+ * @property {App["notify"]} notify
+ * @property {(format: string) => string} file where a browser may fetch the transcript in a format
+ * @property {() => void} [ask] asks for more formats and options; without, there is a button for each format
+ * @property {HTMLElement[]} [more] further buttons
+ */
+
 export class TranscriptTools {
   /**
-   * @param {App} app
    * @param {TranscriptView} transcript
-   * @param {string} jobId
-   * @param {HTMLElement[]} more further buttons
+   * @param {ToolOptions} options
    */
-  constructor(app, transcript, jobId, more) {
+  constructor(transcript, { notify, file, ask, more = [] }) {
     this.transcript = transcript;
     /** @type {HTMLElement[]} */
     this.marks = [];
@@ -40,15 +44,15 @@ export class TranscriptTools {
       "div",
       { class: "downloads", role: "group", "aria-label": "Download the transcript" },
       icon("download"),
-      FORMATS.filter(({ often }) => often).map(({ id, label, hint }) =>
-        el("a", { href: transcriptUrl(jobId, id), download: true, class: "button button-small", title: hint, dataset: { format: id } },
+      FORMATS.filter(({ often }) => often || !ask).map(({ id, label, hint }) =>
+        el("a", { href: file(id), download: true, class: "button button-small", title: hint, dataset: { format: id } },
           el("span", { class: "visually-hidden" }, "Download as "), label)),
-      el("button", { type: "button", class: "button button-small", "aria-haspopup": "dialog", onclick: () => this.ask(app, jobId) },
-        "More…", el("span", { class: "visually-hidden" }, " formats and options")),
+      ask ? el("button", { type: "button", class: "button button-small", "aria-haspopup": "dialog", onclick: ask },
+        "More…", el("span", { class: "visually-hidden" }, " formats and options")) : null,
     );
     this.copy = el(
       "button",
-      { type: "button", class: "button button-small", onclick: () => this.copyAll(app) },
+      { type: "button", class: "button button-small", onclick: () => this.copyAll(notify) },
       icon("copy"), "Copy text",
     );
     this.node = el(
@@ -111,16 +115,10 @@ export class TranscriptTools {
     for (const button of [this.previous, this.next]) show(button, searching && found > 0);
   }
 
-  /** @param {App} app @param {string} jobId */
-  ask(app, jobId) {
-    const job = app.store.jobs.get(jobId);
-    if (job) exportDialog(app, [job], "Download the transcript");
-  }
-
-  /** @param {App} app */
-  async copyAll(app) {
+  /** @param {App["notify"]} notify */
+  async copyAll(notify) {
     const copied = await copyText(this.transcript.plainText);
-    if (copied) app.notify("The text is on the clipboard.", "good");
-    else app.notify("The browser did not allow copying. Mark the text and copy it by hand, or download it.");
+    if (copied) notify("The text is on the clipboard.", "good");
+    else notify("The browser did not allow copying. Mark the text and copy it by hand, or download it.");
   }
 }

@@ -5,8 +5,8 @@ import { el, fill, show } from "../dom.js";
 import { fullMoment, moment, plural, span } from "../format.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
-import { backLink } from "./job.js";
 import { restoreJob } from "./job_actions.js";
+import { backLink } from "./job_parts.js";
 import { space } from "./space.js";
 
 /** @import { App, Job, View } from "../types.js" */

@@ -4,6 +4,7 @@ import { el, fill, setText, show, uniqueId } from "../dom.js";
 import { clock, fullMoment, moment, plural } from "../format.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
+import { mayCorrect } from "../sharing.js";
 
 /** @import { App, Difference, Transcript, Version } from "../types.js" */
 
@@ -83,7 +84,7 @@ export class VersionsPanel extends EventTarget {
           el("time", { datetime: version.created_at, title: fullMoment(version.created_at) }, moment(version.created_at)),
           current ? el("span", { class: "version-current" }, "current") : null),
         number > 1 ? look : null,
-        !current && this.app.user.role !== "viewer" ? back : null,
+        !current && mayCorrect(this.app.user, this.app.store.jobs.get(this.jobId)) ? back : null,
       ),
       changes,
     );
