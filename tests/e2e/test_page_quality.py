@@ -90,11 +90,21 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     for route in (*ROUTES, f"#/jobs/{finished}"):
         page.goto(f"{box.url}/{route}")
         expect(page.locator(".job, .empty, form, .segment, .operation").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, route
-        assert page.evaluate(OUTSIDE) == [], route
-        assert page.evaluate(CONTRAST) == [], route
-        assert page.evaluate(NAMELESS) == [], route
+        _assert_fits(page, width, route)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_text("Keys", exact=True).click()
+    page.locator(".segment-text").first.click()
+    page.get_by_role("button", name="Merge up").click()
+    expect(page.get_by_text("There is no line above this one.")).to_be_visible()
+    _assert_fits(page, width, "editing")
     context.close()
+
+
+def _assert_fits(page: Page, width: int, where: str) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, where
+    assert page.evaluate(OUTSIDE) == [], where
+    assert page.evaluate(CONTRAST) == [], where
+    assert page.evaluate(NAMELESS) == [], where
 
 
 def test_the_keyboard_alone_reaches_a_line_and_plays_it(signed_in: Page, box: Daemon, finished: str) -> None:

@@ -39,12 +39,12 @@ export class LinePanel extends EventTarget {
       "div",
       { class: "line-panel", role: "group", "aria-label": "This line" },
       el("div", { class: "line-times" }, this.start.node, this.end.node),
+      this.problem,
       el("div", { class: "line-acts" }, BUTTONS.map(({ act, label, more }) => el(
         "button",
-        { type: "button", class: "button button-small", title: hintOf(act), "aria-keyshortcuts": keysOf(act), onclick: () => this.tell("act", act) },
+        { type: "button", class: "button button-small", title: `${label}${more} (${hintOf(act)})`, "aria-keyshortcuts": keysOf(act), onclick: () => this.tell("act", act) },
         label, el("span", { class: "visually-hidden" }, more),
       ))),
-      this.problem,
     );
     this.node.addEventListener("keydown", (event) => this.key(event));
   }
@@ -60,7 +60,7 @@ export class LinePanel extends EventTarget {
     const act = which === "start" ? "startNow" : "endNow";
     const now = el(
       "button",
-      { type: "button", class: "button button-small", title: hintOf(act), "aria-keyshortcuts": keysOf(act), onclick: () => this.tell("act", act) },
+      { type: "button", class: "button button-small", title: `Where the player stands (${hintOf(act)})`, "aria-keyshortcuts": keysOf(act), onclick: () => this.tell("act", act) },
       "Now", el("span", { class: "visually-hidden" }, `: it ${which}s where the player stands`),
     );
     return { input, now, node: el("div", { class: "line-time-field" }, el("label", { for: id }, label), input, now) };
@@ -104,6 +104,8 @@ export class LinePanel extends EventTarget {
   refuse(problem, which) {
     setText(this.problem, problem);
     show(this.problem, problem !== "");
+    // It may be beneath the player.
+    if (problem) this.problem.scrollIntoView({ block: "nearest" });
     if (which) this[which].input.setAttribute("aria-invalid", "true");
   }
 
