@@ -109,6 +109,12 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
         page.goto(f"{box.url}/{route}")
         expect(page.locator(".job, .empty, form, .segment, .operation").first).to_be_visible()
         assert failings(page, width) == [], route
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_text("Keys", exact=True).click()
+    page.locator(".segment-text").first.click()
+    page.get_by_role("button", name="Merge up").click()
+    expect(page.get_by_text("There is no line above this one.")).to_be_visible()
+    assert failings(page, width) == [], "editing"
     context.close()
 
 

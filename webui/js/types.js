@@ -80,12 +80,15 @@
  * @property {number} length
  * @property {number[]} data lowest and highest in turn, -127 to 127
  *
+ * @typedef {{word: string, start: number, end: number}} Word with the punctuation next to it; seconds
+ *
  * @typedef {object} Segment
  * @property {number} id
  * @property {number} start seconds
  * @property {number} end seconds
  * @property {string} text
  * @property {number | null} channel it was heard in, from 0; null where they were mixed
+ * @property {Word[]} [words] where their times were asked for
  *
  * @typedef {object} Transcript
  * @property {string} language
@@ -93,7 +96,7 @@
  * @property {Segment[]} segments
  * @property {number} version 1 is what the model heard
  *
- * @typedef {Omit<Segment, "id">} Line
+ * @typedef {Omit<Segment, "id" | "words">} Line
  *
  * @typedef {object} Version
  * @property {number} number

@@ -1,5 +1,6 @@
 /**
- * Correcting a transcript in place: each line can be written in; an emptied line goes. Ctrl+S saves, Escape gives up.
+ * Correcting a transcript in place: each line can be written in, split, merged and given other times; an emptied line goes.
+ * All of it becomes one new version. Ctrl+S saves, Escape gives up.
  * What was not saved is kept as a draft while the person is signed in, also when they look at something else.
  * Events: `taken` (a double click began it), `saved` (detail: Transcript), `closed`.
  */
@@ -10,19 +11,24 @@ import { plural } from "../format.js";
 import { icon } from "../icons.js";
 import { explain } from "../messages.js";
 import { mayCorrect } from "../sharing.js";
+import { hintOf, keyList, keysOf } from "./editor_keys.js";
+import { LineSteps } from "./line_steps.js";
 
-/** @import { App, Line, Transcript } from "../types.js" */
+/** @import { LineHistory } from "../line_history.js" */
+/** @import { Player } from "../player.js" */
+/** @import { App, Transcript } from "../types.js" */
 /** @import { TranscriptView } from "./transcript.js" */
 
-/** @typedef {{version: number, texts: string[]}} Draft the version that was corrected, and the text of each of its lines */
+/** @typedef {{version: number, history: LineHistory}} Draft the version that was corrected, and its lines with all steps */
 
 export class Editor extends EventTarget {
   /**
    * @param {App} app
    * @param {string} jobId
    * @param {TranscriptView} view
+   * @param {Player} player
    */
-  constructor(app, jobId, view) {
+  constructor(app, jobId, view, player) {
     super();
     this.app = app;
     this.jobId = jobId;
@@ -31,7 +37,9 @@ export class Editor extends EventTarget {
     this.busy = false;
     /** @type {Transcript | null} */
     this.transcript = null;
-    this.undo = new AbortController();
+    this.gone = new AbortController();
+    const { signal } = this.gone;
+    this.steps = new LineSteps(app, view, player, signal);
     this.button = el(
       "button", { type: "button", class: "button button-small toggle", "aria-pressed": "false", hidden: true, onclick: () => this.toggle() },
       icon("pencil"), "Edit",
@@ -39,17 +47,19 @@ export class Editor extends EventTarget {
     this.state = el("p", { class: "editor-state", role: "status" });
     this.save = el("button", { type: "button", class: "button button-small button-primary", "aria-keyshortcuts": "Control+S", onclick: () => this.store() }, "Save");
     this.cancel = el("button", { type: "button", class: "button button-small", "aria-keyshortcuts": "Escape", onclick: () => this.giveUp() }, "Cancel");
+    this.undo = this.stepButton("undo", "Undo");
+    this.redo = this.stepButton("redo", "Redo");
     this.problem = el("div", { class: "notice notice-bad", role: "alert", hidden: true });
     this.node = el(
       "div",
       { class: "editor", role: "group", "aria-label": "Correct the transcript", hidden: true },
-      el("div", { class: "editor-bar" }, this.state, this.save, this.cancel),
+      el("div", { class: "editor-bar" }, this.state, this.undo, this.redo, this.save, this.cancel),
+      keyList(),
       this.problem,
     );
-    const { signal } = this.undo;
+    this.steps.addEventListener("changed", () => this.changed());
+    this.steps.addEventListener("empty", () => this.undo.focus());
     view.list.addEventListener("dblclick", (event) => this.doubleClicked(event), { signal });
-    view.list.addEventListener("input", () => this.changed(), { signal });
-    view.list.addEventListener("keydown", (event) => this.lineKey(event), { signal });
     document.addEventListener("keydown", (event) => this.pageKey(event), { signal });
     window.addEventListener("beforeunload", (event) => {
       if (this.open && this.dirty) event.preventDefault();
@@ -58,7 +68,16 @@ export class Editor extends EventTarget {
 
   destroy() {
     this.keepDraft();
-    this.undo.abort();
+    this.gone.abort();
+  }
+
+  /** @param {"undo" | "redo"} act @param {string} label */
+  stepButton(act, label) {
+    return el(
+      "button",
+      { type: "button", class: "button button-small", title: hintOf(act), "aria-keyshortcuts": keysOf(act), onclick: () => this.steps.act(act) },
+      label,
+    );
   }
 
   get may() {
@@ -76,10 +95,8 @@ export class Editor extends EventTarget {
     this.transcript = transcript;
     this.paintButton();
     const draft = this.app.drafts.get(this.jobId);
-    if (draft?.version === transcript.version && draft.texts.length === transcript.segments.length) {
-      this.begin();
-      draft.texts.forEach((text, index) => setText(this.view.lines[index].text, text));
-      this.changed();
+    if (draft?.version === transcript.version) {
+      this.begin(undefined, draft.history);
       this.app.notify("Your changes were not saved yet. They are still here.");
     }
   }
@@ -89,12 +106,12 @@ export class Editor extends EventTarget {
     else this.begin(this.view.lines[this.view.active]?.text);
   }
 
-  /** @param {HTMLElement} [line] where to write first */
-  begin(line) {
-    if (!this.may || this.open) return;
+  /** @param {HTMLElement} [line] where to write first @param {LineHistory} [history] what was done and not saved */
+  begin(line, history) {
+    if (!this.transcript || !this.may || this.open) return;
     this.open = true;
     this.view.follow(false);
-    this.view.edit(true);
+    this.steps.begin(this.transcript, history);
     this.paint();
     this.changed();
     line?.focus();
@@ -114,23 +131,16 @@ export class Editor extends EventTarget {
 
   /** How many lines are not as they were. */
   get changes() {
-    const before = this.transcript?.segments ?? [];
-    return this.view.written().filter(({ text }, index) => text !== before[index]?.text.replace(/\s+/gu, " ").trim()).length;
+    return this.steps.history.changed.size;
   }
 
   changed() {
     const { changes } = this;
+    const { past, future } = this.steps.history;
     setText(this.state, changes > 0 ? `${plural(changes, "line", "lines")} changed, not saved.` : "Write in the lines. An emptied line is removed.");
-  }
-
-  /** @param {KeyboardEvent} event */
-  lineKey(event) {
-    if (!this.open || event.key !== "Enter" || event.isComposing) return;
-    const index = this.view.lines.findIndex(({ text }) => text === event.target);
-    if (index < 0) return;
-    // A line of a transcript has no line breaks: Enter goes on to the next one.
-    event.preventDefault();
-    this.view.lines[index + (event.shiftKey ? -1 : 1)]?.text.focus();
+    // A disabled button would drop the focus of who pressed it.
+    this.undo.setAttribute("aria-disabled", String(past.length === 0));
+    this.redo.setAttribute("aria-disabled", String(future.length === 0));
   }
 
   /** @param {KeyboardEvent} event */
@@ -146,17 +156,16 @@ export class Editor extends EventTarget {
   }
 
   async store() {
-    if (!this.transcript || this.busy) return;
+    if (!this.transcript || this.busy || !this.steps.panel.take()) return;
     if (!this.dirty) {
       this.close();
       return;
     }
-    const lines = this.view.written().filter(({ text }) => text !== "");
     this.busy = true;
     this.save.setAttribute("aria-busy", "true");
     show(this.problem, false);
     try {
-      const saved = await this.app.texts.correct(this.jobId, lines, this.transcript.version);
+      const saved = await this.app.texts.correct(this.jobId, this.steps.history.kept, this.transcript.version);
       this.close();
       this.app.notify("Saved as a new version.", "good");
       this.dispatchEvent(new CustomEvent("saved", { detail: saved }));
@@ -192,12 +201,10 @@ export class Editor extends EventTarget {
   }
 
   close() {
-    if (!this.open) return;
+    if (!this.open || !this.transcript) return;
     this.open = false;
     this.app.drafts.delete(this.jobId);
-    this.view.edit(false);
-    // What was typed may differ from what the line is known to say.
-    this.view.lines.forEach(({ segment, text }) => setText(text, segment.text.trim()));
+    this.steps.end(this.transcript);
     this.paint();
     this.button.focus();
     this.dispatchEvent(new CustomEvent("closed"));
@@ -205,9 +212,8 @@ export class Editor extends EventTarget {
 
   keepDraft() {
     if (!this.open || !this.transcript) return;
-    if (this.dirty) {
-      this.app.drafts.set(this.jobId, { version: this.transcript.version, texts: this.view.written().map(({ text }) => text) });
-    } else this.app.drafts.delete(this.jobId);
+    if (this.dirty) this.app.drafts.set(this.jobId, { version: this.transcript.version, history: this.steps.history });
+    else this.app.drafts.delete(this.jobId);
   }
 
   paint() {

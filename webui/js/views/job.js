@@ -125,7 +125,7 @@ class JobPage {
     /** Whether the shape of the sound was asked for. */
     this.shaped = false;
     this.transcript = new TranscriptView();
-    this.editor = new Editor(app, job.id, this.transcript);
+    this.editor = new Editor(app, job.id, this.transcript, this.player);
     this.versions = new VersionsPanel(app, job.id);
     this.tools = new TranscriptTools(this.transcript, {
       notify: app.notify,

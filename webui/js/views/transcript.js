@@ -1,18 +1,15 @@
 /** The lines of a transcript: they grow while a job runs, follow the player, can be searched and clicked. */
 
-import { el, fill, setText, show } from "../dom.js";
-import { clock } from "../format.js";
+import { el, setText, show } from "../dom.js";
+import { editLine, makeLine, markLine, updateLine } from "./transcript_line.js";
 
 /** @import { Segment } from "../types.js" */
+/** @import { Line } from "./transcript_line.js" */
 
 /** Closer to the end of the page than this, new lines pull the view along. */
 const NEAR_END_PX = 160;
 /** Pauses shorter than this leave the last line marked, so that the mark does not flicker between lines. */
 const SHORT_PAUSE_SECONDS = 1;
-
-/**
- * @typedef {{segment: Segment, node: HTMLLIElement, time: HTMLButtonElement, who: HTMLSpanElement, text: HTMLParagraphElement}} Line
- */
 
 /** Events: `play` (detail: seconds), `following` (detail: boolean). */
 export class TranscriptView extends EventTarget {
@@ -121,7 +118,7 @@ export class TranscriptView extends EventTarget {
     const target = /** @type {Element} */ (event.target);
     const index = this.lines.findIndex(({ node }) => node.contains(target));
     // Who edits puts the cursor somewhere; only the times still play.
-    if (index < 0 || (this.editing && !target.closest("button"))) return;
+    if (index < 0 || (this.editing && !target.closest(".segment-time"))) return;
     // Somebody who marks words to copy them does not want them played.
     if (!target.closest("button") && !getSelection()?.isCollapsed) return;
     this.setActive(index);
@@ -155,11 +152,42 @@ export class TranscriptView extends EventTarget {
     for (const line of this.lines) editLine(line, on);
   }
 
-  /** The lines as they stand there now. @returns {import("../types.js").Line[]} */
-  written() {
-    return this.lines.map(({ segment: { start, end, channel }, text }) => ({
-      start, end, channel: channel ?? null, text: (text.textContent ?? "").replace(/\s+/gu, " ").trim(),
-    }));
+  /**
+   * Puts lines in the place of others. Those of the same id stay the nodes that they are, with what else is in them.
+   * @param {number} at
+   * @param {number} count how many lines go
+   * @param {readonly Segment[]} segments
+   */
+  splice(at, count, segments) {
+    const old = this.lines.slice(at, at + count);
+    const known = new Map(old.map((line) => [line.segment.id, line]));
+    const current = this.lines[this.current];
+    const fresh = segments.map((segment) => known.get(segment.id) ?? makeLine(segment));
+    const staying = new Set(fresh);
+    this.lines[this.active]?.time.setAttribute("tabindex", "-1");
+    for (const line of old) {
+      if (!staying.has(line)) line.node.remove();
+    }
+    this.lines = [...this.lines.slice(0, at), ...fresh, ...this.lines.slice(at + count)];
+    // From the end: each line has its place before one that has it already. What is there is not moved and keeps the focus.
+    for (let index = at + fresh.length - 1; index >= at; index -= 1) {
+      const { node } = this.lines[index];
+      const next = this.lines[index + 1]?.node ?? null;
+      if (node.parentNode !== this.list || node.nextSibling !== next) this.list.insertBefore(node, next);
+    }
+    fresh.forEach((line, nth) => {
+      updateLine(line, segments[nth]);
+      editLine(line, this.editing);
+    });
+    this.current = current ? this.lines.indexOf(current) : -1;
+    this.setActive(Math.min(this.active, Math.max(0, this.lines.length - 1)));
+    show(this.list, this.lines.length > 0);
+  }
+
+  /** Which line a node is in; -1: none. @param {Node | null} node */
+  indexOf(node) {
+    const item = node instanceof Element ? node.closest(".segment") : null;
+    return item ? this.lines.findIndex((line) => line.node === item) : -1;
   }
 
   /**
@@ -187,81 +215,4 @@ export class TranscriptView extends EventTarget {
 
 function nearEnd() {
   return window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - NEAR_END_PX;
-}
-
-/**
- * @param {Segment} segment
- * @returns {Line}
- */
-function makeLine(segment) {
-  const time = el("button", { type: "button", class: "segment-time", tabindex: -1 });
-  const who = el("span", { class: "segment-who", hidden: true });
-  const text = el("p", { class: "segment-text", dir: "auto" });
-  const line = { segment, time, who, text, node: el("li", { class: "segment" }, time, el("div", null, who, text)) };
-  paintLine(line);
-  return line;
-}
-
-/**
- * @param {Line} line
- * @param {Segment} segment
- */
-function updateLine(line, segment) {
-  const same = line.segment.text === segment.text && line.segment.start === segment.start
-    && line.segment.channel === segment.channel;
-  line.segment = segment;
-  if (!same) paintLine(line);
-}
-
-/** @param {Line} line @param {boolean} on */
-function editLine({ segment, text }, on) {
-  if (!on) {
-    for (const name of ["contenteditable", "role", "aria-label", "spellcheck"]) text.removeAttribute(name);
-    return;
-  }
-  // Marks of a search would become part of what is written.
-  fill(text, segment.text.trim());
-  text.setAttribute("contenteditable", "plaintext-only");
-  // A browser that does not know it takes formatted text, of which only the words are read.
-  if (!text.isContentEditable) text.setAttribute("contenteditable", "true");
-  text.setAttribute("role", "textbox");
-  text.setAttribute("aria-label", `Line at ${clock(segment.start)}`);
-  text.setAttribute("spellcheck", "true");
-}
-
-/** @param {Line} line */
-function paintLine({ segment, time, who, text }) {
-  const { channel } = segment;
-  show(who, typeof channel === "number");
-  if (typeof channel === "number") setText(who, `Channel ${channel + 1}`);
-  setText(time, clock(segment.start));
-  time.setAttribute("aria-label", `Play from ${clock(segment.start)}`);
-  setText(text, segment.text.trim());
-}
-
-/**
- * @param {Line} line
- * @param {RegExp | null} pattern
- * @returns {HTMLElement[]}
- */
-function markLine({ segment, text }, pattern) {
-  const words = segment.text.trim();
-  const found = pattern ? [...words.matchAll(pattern)] : [];
-  if (found.length === 0) {
-    if (text.childElementCount > 0) fill(text, words);
-    return [];
-  }
-  /** @type {HTMLElement[]} */
-  const marks = [];
-  /** @type {(string | HTMLElement)[]} */
-  const parts = [];
-  let from = 0;
-  for (const match of found) {
-    const mark = el("mark", null, match[0]);
-    marks.push(mark);
-    parts.push(words.slice(from, match.index), mark);
-    from = match.index + match[0].length;
-  }
-  fill(text, parts, words.slice(from));
-  return marks;
 }
