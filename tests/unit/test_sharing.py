@@ -262,6 +262,17 @@ async def test_an_account_leaves_what_is_shared_with_it_and_no_other_takes_it_ba
         await people.shares.revoke(given.share.id, people.anna)
 
 
+async def test_an_account_lists_what_it_received(people: People) -> None:
+    given = await people.shares.give(people.anna, people.recording, "ben", Right.READ)
+    await people.shares.give_link(people.anna, people.recording)
+    listed = (await people.shares.list(people.ben, received=True)).shares
+    assert [(share.id, share.owner) for share in listed] == [(given.share.id, "anna")]
+    for other in (people.anna, people.carla):
+        assert (await people.shares.list(other, received=True)).shares == ()
+    with pytest.raises(InvalidRequest):
+        await people.shares.list(people.ben, people.recording, received=True)
+
+
 async def test_administrators_see_all_shares_and_share_for_others(people: People) -> None:
     boss = await people.store.user("boss", Role.ADMIN)
     given = await people.shares.give(boss, people.recording, "ben", Right.READ)
