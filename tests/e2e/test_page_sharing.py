@@ -394,3 +394,22 @@ def test_the_account_lists_what_was_given_and_takes_it_back(
     expect(given).to_have_count(0)
     token = link.rpartition("/")[2]
     assert box.get(f"/api/links/{token}", key=None).status == 404
+
+
+def test_an_account_leaves_what_is_shared_with_it(
+    others: Page, box: Daemon, ben: Owner, carla: str, job: dict[str, Any]
+) -> None:
+    ben.request("POST", "/api/shares", {"recording": job["recording_id"], "user": carla})
+    title = box.job(job["id"])["title"]
+    sign_in(others, box.url, carla)
+    others.get_by_role("link", name="Your account, carla").click()
+    panel = others.get_by_role("region", name="Shared with you")
+    received = panel.get_by_role("listitem").filter(has_text=title)
+    expect(received).to_contain_text("From ben")
+    received.get_by_role("button", name="Leave").click()
+    expect(received).to_have_count(0)
+    expect(others.get_by_text("It is no longer shared with you.")).to_be_visible()
+    others.get_by_role("link", name="Transcripts", exact=True).click()
+    others.get_by_role("link", name="Shared with me").click()
+    expect(row_of(others, job)).to_have_count(0)
+    assert ben.request("GET", f"/api/shares?recording={job['recording_id']}")["shares"] == []

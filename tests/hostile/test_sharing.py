@@ -162,6 +162,9 @@ async def test_a_viewer_shares_nothing_but_may_leave_what_is_shared(
     answer = await vera.call("PUT", f"/api/jobs/{job['id']}/transcript", json=body)
     assert (answer.status, code_of(await answer.json())) == (403, "forbidden")
     assert (await vera.get("/api/people")).status == 403
+    received = (await (await vera.get("/api/shares?received=1")).json())["shares"]
+    assert [(each["id"], each["owner"]) for each in received] == [(made["id"], "bob")]
+    assert (await (await vera.get("/api/shares")).json())["shares"] == []
     assert (await vera.delete(f"/api/shares/{made['id']}")).status == 204
     assert (await vera.get(f"/api/jobs/{job['id']}/transcript")).status == 404
 

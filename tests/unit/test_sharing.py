@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sharing_people import People, people_of
 from stenobox.editing.lines import Line
 from stenobox.errors import (
     InvalidRequest,
-    LinksOff,
     NotFound,
     NotYours,
     StenoboxError,
@@ -21,72 +19,16 @@ from stenobox.events import Subscription
 from stenobox.library import Change, Filter
 from stenobox.search.finding import Wish
 from stenobox.sharing import shares as module
-from stenobox.sharing.links import Links
-from stenobox.sharing.shares import Shares, Thing
-from stenobox.sharingsettings import SharingSettings
-from stenobox.types import Event, Identity, Job, Right, Role, Scope
-from storing import Store, claimed, finished, opened_store, sent, transcript_of
+from stenobox.sharing.shares import Thing
+from stenobox.types import Event, Identity, Right, Role
+from storing import Store, claimed, finished, sent, transcript_of
 
 CORRECTED = [Line(0.0, 0.5, "Hello here.")]
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened_store(tmp_path) as store:
-        yield store
-
-
-class People:
-    """Anna owns a recording with a transcript; Ben and Carla have nothing."""
-
-    def __init__(self, store: Store, anna: Identity, ben: Identity, carla: Identity, job: Job) -> None:
-        self.store, self.anna, self.ben, self.carla, self.job = store, anna, ben, carla, job
-        self.shares = Shares(store.db, store.events, SharingSettings())
-        self.links = Links(store.db, store.recordings, SharingSettings())
-        self.recording = Thing(recording_id=job.recording_id)
-
-    async def tagged(self, *names: str, job: Job | None = None) -> None:
-        recording_id = (job or self.job).recording_id
-        await self.store.library.change(recording_id, self.anna, Change(tags=names))
-
-    async def over(self) -> None:
-        """Have all shares end."""
-        async with self.store.db.write() as tx:
-            await tx.execute("UPDATE shares SET expires_at = 1")
-
-    async def sees(self, who: Identity, job: Job | None = None) -> bool:
-        """Whether they see a job, by every way that there is; all ways agree."""
-        job = job or self.job
-        found = [
-            await _works(self.store.jobs.get(job.id, who)),
-            await _works(self.store.transcripts.get(job.id, who)),
-            await _works(self.store.versions.list(job.id, who)),
-            await _works(self.store.recordings.get_for(job.recording_id, who)),
-            await _works(self.store.library.get(job.recording_id, who)),
-            job.id in [each.id for each in (await self.store.jobs.list(who, shared=True)).jobs],
-            job.recording_id in await self.listed(who),
-            job.id in [hit.job_id for hit in (await self.store.finder.find(who, Wish("hello"))).hits],
-        ]
-        assert len(set(found)) == 1, found
-        return found[0]
-
-    async def listed(self, who: Identity) -> list[str]:
-        page = await self.store.library.list(who, Filter(shared=True))
-        return [entry.recording.id for entry in page.entries]
-
-
-async def _works(call: Awaitable[object]) -> bool:
-    try:
-        await call
-    except NotFound:
-        return False
-    return True
-
-
-@pytest.fixture
 async def people(store: Store) -> People:
-    anna, ben, carla = [await store.user(name) for name in ("anna", "ben", "carla")]
-    return People(store, anna, ben, carla, await finished(store, anna))
+    return await people_of(store)
 
 
 async def test_a_recording_is_seen_by_those_with_whom_it_is_shared_and_by_nobody_else(people: People) -> None:
@@ -320,6 +262,17 @@ async def test_an_account_leaves_what_is_shared_with_it_and_no_other_takes_it_ba
         await people.shares.revoke(given.share.id, people.anna)
 
 
+async def test_an_account_lists_what_it_received(people: People) -> None:
+    given = await people.shares.give(people.anna, people.recording, "ben", Right.READ)
+    await people.shares.give_link(people.anna, people.recording)
+    listed = (await people.shares.list(people.ben, received=True)).shares
+    assert [(share.id, share.owner) for share in listed] == [(given.share.id, "anna")]
+    for other in (people.anna, people.carla):
+        assert (await people.shares.list(other, received=True)).shares == ()
+    with pytest.raises(InvalidRequest):
+        await people.shares.list(people.ben, people.recording, received=True)
+
+
 async def test_administrators_see_all_shares_and_share_for_others(people: People) -> None:
     boss = await people.store.user("boss", Role.ADMIN)
     given = await people.shares.give(boss, people.recording, "ben", Right.READ)
@@ -379,112 +332,6 @@ async def test_nothing_is_shared_with_a_disabled_account(people: People) -> None
     with pytest.raises(NotFound):
         await people.shares.give(people.anna, people.recording, "ben", Right.READ)
     assert await people.shares.people(people.anna) == ["carla"]
-
-
-async def opens(people: People, token: str | None) -> bool:
-    return await _works(people.links.open(token or ""))
-
-
-async def test_a_link_leads_to_its_recording_and_to_nothing_else(people: People) -> None:
-    other = await finished(people.store, people.anna, pitch=2)
-    given = await people.shares.give_link(people.anna, people.recording)
-    assert given.token is not None
-    link = await people.links.open(given.token)
-    found, more = await people.links.recordings(link)
-    assert ([recording.id for recording in found], more) == ([people.job.recording_id], False)
-    assert [job.id for job in found[0].jobs] == [people.job.id]
-    await people.links.check_job(link, people.job.id)
-    assert (await people.links.recording(link, people.job.recording_id)).id == people.job.recording_id
-    with pytest.raises(NotFound):
-        await people.links.check_job(link, other.id)
-    with pytest.raises(NotFound):
-        await people.links.recording(link, other.recording_id)
-
-
-async def test_a_link_to_a_tag_leads_to_what_has_it_at_the_moment(people: People) -> None:
-    other = await finished(people.store, people.anna, pitch=2)
-    await people.tagged("Board")
-    given = await people.shares.give_link(people.anna, Thing(tag="Board"))
-    link = await people.links.open(given.token or "")
-    assert [each.id for each in (await people.links.recordings(link))[0]] == [people.job.recording_id]
-    await people.tagged("Board", job=other)
-    await people.tagged()
-    assert [each.id for each in (await people.links.recordings(link))[0]] == [other.recording_id]
-    with pytest.raises(NotFound):
-        await people.links.check_job(link, people.job.id)
-
-
-async def test_a_link_ends(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording, days=1)
-    assert await opens(people, given.token)
-    await people.over()
-    assert not await opens(people, given.token)
-
-
-async def test_a_link_that_is_taken_back_opens_nothing(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording)
-    await people.shares.revoke(given.share.id, people.anna)
-    assert not await opens(people, given.token)
-
-
-async def test_a_link_ends_with_its_owners_access_and_with_the_recording(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording)
-    await people.store.trash.put_job(people.job.id, people.anna)
-    assert not await opens(people, given.token)
-    await people.store.trash.restore_job(people.job.id, people.anna)
-    assert await opens(people, given.token)
-    async with people.store.db.write() as tx:
-        await tx.execute("UPDATE users SET disabled = 1 WHERE name = 'anna'")
-    assert not await opens(people, given.token)
-
-
-async def test_no_other_token_opens_a_link_and_none_is_kept(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording)
-    assert given.token is not None
-    assert given.token.startswith("stbl_")
-    for wrong in ("", "stbl_", given.token[:-1], given.token + "a", given.share.id):
-        assert not await opens(people, wrong)
-    stored = await asyncio.to_thread((people.store.layout.database).read_bytes)
-    assert given.token.encode() not in stored
-
-
-async def test_whoever_has_a_link_only_reads_as_its_owner(people: People) -> None:
-    boss = await people.store.user("boss", Role.ADMIN)
-    job = await finished(people.store, boss, pitch=4)
-    given = await people.shares.give_link(boss, Thing(job.recording_id))
-    identity = (await people.links.open(given.token or "")).as_owner
-    assert (identity.is_admin, identity.scopes) == (False, frozenset({Scope.READ}))
-    with pytest.raises(NotFound):
-        await people.store.jobs.get(people.job.id, identity)
-
-
-async def test_a_link_tells_when_it_was_opened_last(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording)
-    assert given.share.used_at is None
-    await people.links.open(given.token or "")
-    assert (await people.shares.list(people.anna)).shares[0].used_at is not None
-
-
-@pytest.mark.parametrize("days", [0, 11])
-async def test_a_link_lasts_no_longer_than_the_settings_allow(people: People, days: int) -> None:
-    shares = Shares(people.store.db, people.store.events, SharingSettings(max_link_days=10), lambda: 0.0)
-    with pytest.raises(InvalidRequest):
-        await shares.give_link(people.anna, people.recording, days=days)
-    assert (await shares.give_link(people.anna, people.recording)).share.expires_at == 10 * 86_400.0
-
-
-async def test_a_link_only_reads(people: People) -> None:
-    with pytest.raises(InvalidRequest):
-        await people.shares.give_link(people.anna, people.recording, Right.EDIT)
-
-
-async def test_links_that_are_switched_off_are_not_made_and_open_nothing(people: People) -> None:
-    given = await people.shares.give_link(people.anna, people.recording)
-    off = SharingSettings(links=False)
-    with pytest.raises(LinksOff):
-        await Shares(people.store.db, people.store.events, off).give_link(people.anna, people.recording)
-    with pytest.raises(NotFound):
-        await Links(people.store.db, people.store.recordings, off).open(given.token or "")
 
 
 async def test_shares_go_with_the_account_and_with_the_recording(people: People) -> None:

@@ -5,6 +5,8 @@
 
 /** What a share is of: one recording, or everything that has a tag. @typedef {{recording: string} | {tag: string}} Subject */
 
+/** What others share with oneself. @typedef {{received: "1"}} Received */
+
 /**
  * @typedef {object} Order
  * @property {string} [user] with whom; without: a link
@@ -40,7 +42,7 @@ export function people(api) {
 
 /**
  * @param {Api} api
- * @param {Subject | null} subject null: all that one gave
+ * @param {Subject | Received | null} subject null: all that one gave
  * @param {string | null} cursor
  * @returns {Promise<{shares: Share[], next: string | null}>} the newest first
  */

@@ -54,6 +54,7 @@ GET = f"{_SHOWN} WHERE shares.id = ?"
 LIST = f"""
 {_SHOWN}
 WHERE {LIVE} AND (:owner_id IS NULL OR shares.owner_id = :owner_id)
+  AND (:user_id IS NULL OR shares.user_id = :user_id)
   AND (:recording_id IS NULL OR shares.recording_id = :recording_id)
   AND (:tag_id IS NULL OR shares.tag_id = :tag_id)
   AND (:before IS NULL OR shares.seq < :before)
@@ -167,18 +168,29 @@ class Shares:
             return [row["name"] for row in await reader.fetch_all(PEOPLE, (identity.user.id,))]
 
     async def list(
-        self, identity: Identity, thing: Thing | None = None, limit: int = MAX_PAGE, cursor: str | None = None
+        self,
+        identity: Identity,
+        thing: Thing | None = None,
+        limit: int = MAX_PAGE,
+        cursor: str | None = None,
+        *,
+        received: bool = False,
     ) -> SharePage:
-        """The shares that are not over of one thing, or all that one gave (an admin: that anybody gave).
+        """The shares that are not over: of one thing, or all that one gave (an admin: that anybody gave), or
+        all that one `received`.
 
-        Raises NotFound, NotYours; InvalidRequest for a limit out of range or a cursor that is not ours.
+        Raises NotFound, NotYours; InvalidRequest for a limit out of range, a cursor that is not ours, or
+        both a thing and what was received.
         """
         check_limit(limit, MAX_PAGE)
+        if received and thing is not None:
+            raise InvalidRequest(problem="What was received is listed without a recording or a tag.")
         async with self._db.read() as reader:
             found = None if thing is None else await _find(reader, identity, thing)
-            whose = None if found or identity.is_admin else identity.user.id
+            whose = None if found or received or identity.is_admin else identity.user.id
             values = {
                 "owner_id": whose,
+                "user_id": identity.user.id if received else None,
                 "recording_id": found.recording_id if found else None,
                 "tag_id": found.tag_id if found else None,
                 "before": before(cursor),

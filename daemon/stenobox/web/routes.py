@@ -107,7 +107,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/recordings/{id}/audio", recordings.audio, Who.SIGNED_IN, Scope.READ),
     Route("GET", "/api/recordings/{id}/peaks", recordings.peaks, Who.SIGNED_IN, Scope.READ),
     Route("GET", "/api/people", shares.people, Who.WRITER, Scope.UPLOAD),
-    Route("GET", "/api/shares", shares.list_shares, Who.WRITER, Scope.UPLOAD),
+    Route("GET", "/api/shares", shares.list_shares, Who.SIGNED_IN, Scope.READ),
     Route("POST", "/api/shares", shares.create_share, Who.WRITER, Scope.UPLOAD, idempotent=True),
     # Not only for those who share: a viewer may leave what is shared with them.
     Route("DELETE", "/api/shares/{id}", shares.revoke_share, Who.SIGNED_IN, Scope.UPLOAD),

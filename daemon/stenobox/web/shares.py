@@ -14,7 +14,7 @@ from stenobox.types import Right
 from stenobox.web import share_shapes as shapes
 from stenobox.web.bodies import json_response, read_json
 from stenobox.web.keys import SHARES, identity_of
-from stenobox.web.query import number_of
+from stenobox.web.query import flag, number_of
 from stenobox.web.repeats import once
 
 
@@ -23,7 +23,7 @@ async def people(request: web.Request) -> web.Response:
 
 
 async def list_shares(request: web.Request) -> web.Response:
-    """Query: `recording` or `tag`; `limit`, `cursor`."""
+    """Query: `recording` or `tag`, or `received=1`; `limit`, `cursor`."""
     asked = request.query
     given = "recording" in asked or "tag" in asked
     page = await request.app[SHARES].list(
@@ -31,6 +31,7 @@ async def list_shares(request: web.Request) -> web.Response:
         Thing(asked.get("recording"), asked.get("tag")) if given else None,
         number_of(request, "limit", MAX_PAGE),
         asked.get("cursor"),
+        received=flag(request, "received"),
     )
     return json_response(shapes.SharePage([shapes.Share(**_fields(each)) for each in page.shares], page.next))
 

@@ -48,6 +48,7 @@ export function accountView(app) {
       kept.node,
       app.user.role === "viewer" ? null : glossarySection(app),
       app.user.role === "viewer" ? null : sharesPanel(app),
+      receivedPanel(app),
       el("section", { class: "panel", "aria-labelledby": "password-title" }, el("h2", { id: "password-title" }, "Change the password"), change),
       factor.node,
       places.node,
@@ -68,4 +69,12 @@ function sharesPanel(app) {
   list.load();
   return el("section", { class: "panel", "aria-labelledby": "shares-title" }, heading,
     el("p", { class: "muted" }, all ? "Everybody's, with people and by links." : "With people and by links."), list.node);
+}
+
+/** What others share, which can be left. @param {App} app */
+function receivedPanel(app) {
+  const heading = el("h2", { id: "received-title", tabindex: -1 }, "Shared with you");
+  const list = new ShareList(app, { subjects: [{ received: "1" }], nothing: "Nobody shares anything with you.", tell: app.notify, heading });
+  list.load();
+  return el("section", { class: "panel", "aria-labelledby": "received-title" }, heading, list.node);
 }

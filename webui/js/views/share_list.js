@@ -1,4 +1,4 @@
-/** What was shared, each with a button that takes it back. */
+/** What was shared, each with a button that takes it back, or leaves what another shares. */
 
 import { el, fill, show } from "../dom.js";
 import { fullMoment, moment } from "../format.js";
@@ -7,14 +7,14 @@ import { explain } from "../messages.js";
 import { shares, takeBack } from "../sharing.js";
 
 /** @import { App, Share } from "../types.js" */
-/** @import { Subject } from "../sharing.js" */
+/** @import { Received, Subject } from "../sharing.js" */
 
 /** What the rights of a share are called. @type {Record<Share["rights"], string>} */
 export const RIGHTS = { read: "may read", edit: "may correct" };
 
 /**
  * @typedef {object} ListOptions
- * @property {Subject[]} [subjects] what is shared: of the first the list is, through the others it is open too; without:
+ * @property {(Subject | Received)[]} [subjects] what is shared: of the first the list is, through the others it is open too; without:
  *   everything that one gave
  * @property {string} nothing what to say when there is nothing
  * @property {(message: string, kind: "good" | "bad") => void} tell
@@ -29,7 +29,7 @@ export class ShareList {
   constructor(app, options) {
     this.app = app;
     this.options = options;
-    /** What is asked for, and where it goes on; null at the beginning. @type {{subject: Subject | null, cursor: string | null}[]} */
+    /** What is asked for, and where it goes on; null at the beginning. @type {{subject: Subject | Received | null, cursor: string | null}[]} */
     this.sources = [];
     this.list = el("ul", { class: "rows" });
     this.more = el("button", { type: "button", class: "button button-small", hidden: true, onclick: () => this.next(false) }, "Show more");
@@ -66,6 +66,7 @@ export class ShareList {
   /** @param {Share} share */
   row(share) {
     const whom = share.user ?? "whoever has the link";
+    const received = share.user === this.app.user.name;
     return el(
       "li",
       { class: "row" },
@@ -73,19 +74,19 @@ export class ShareList {
       el(
         "div",
         { class: "row-body" },
-        el("strong", null, share.user ?? "A link"),
+        el("strong", null, received ? `From ${share.owner}` : share.user ?? "A link"),
         this.needsSubject(share) ? el("p", null, subjectText(share)) : null,
         el("p", { class: "muted" }, parts(share, this.app.user.name).flatMap((part, index) => (index > 0 ? [", ", ...part] : part))),
       ),
-      el("button", { type: "button", class: "button button-small", onclick: () => this.end(share, whom) },
-        "Take back", el("span", { class: "visually-hidden" }, ` “${share.title}” from ${whom}`)),
+      el("button", { type: "button", class: "button button-small", onclick: () => this.end(share, received ? "you" : whom) },
+        received ? "Leave" : "Take back", el("span", { class: "visually-hidden" }, received ? ` “${share.title}”` : ` “${share.title}” from ${whom}`)),
     );
   }
 
   /** Whether a row says what is shared: not what the list is of. @param {Share} share */
   needsSubject(share) {
     const { subjects } = this.options;
-    return !subjects || ("recording" in subjects[0] && share.recording === null);
+    return !subjects || "received" in subjects[0] || ("recording" in subjects[0] && share.recording === null);
   }
 
   /** @param {Share} share @param {string} whom */

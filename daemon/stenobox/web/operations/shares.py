@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from stenobox import errors as e
 from stenobox.web import share_shapes as s
@@ -23,6 +23,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         parameters=(
             Parameter("recording", str, "Only of the recording with this id"),
             Parameter("tag", str, "Only of this tag of one's own"),
+            Parameter("received", Literal["0", "1"], "`1`: what others share with the caller instead"),
             shared.LIMIT,
             shared.CURSOR,
         ),
