@@ -32,9 +32,12 @@ from stenobox.jobs.page import Page, encode_options, job_of, page_of
 from stenobox.notices.webhooks import link
 from stenobox.paging import before, check_limit
 from stenobox.sharing.rights import demand, readers_of
+from stenobox.sharing.statements import HOW_MANY
 from stenobox.types import Event, Identity, Job, JobOptions, JobState, Lease, Right, Transcript
 
 MAX_PAGE = 200
+MANY_SHARED = 1_000
+"""From so many recordings on, those that others share are sought among all jobs."""
 MAX_CHECKPOINT_BYTES = 16 * 2**20
 """A checkpoint holds the segments so far: some 100 bytes a second of speech, so ten hours are about 4 MB."""
 
@@ -116,13 +119,6 @@ class Jobs:
         check_limit(limit, MAX_PAGE)
         if trashed and shared:
             raise InvalidRequest(problem="What others share is never in your trash.")
-        statement = sql.listing(
-            own=not (identity.is_admin or shared),
-            state=state is not None,
-            tag=tag is not None,
-            trashed=trashed,
-            shared=shared,
-        )
         values = {
             "owner_id": identity.user.id,
             "reader_id": identity.user.id,
@@ -132,6 +128,14 @@ class Jobs:
             "limit": limit + 1,
         }
         async with self._db.read() as reader:
+            statement = sql.listing(
+                own=not (identity.is_admin or shared),
+                state=state is not None,
+                tag=tag is not None,
+                trashed=trashed,
+                shared=shared,
+                many=shared and await _many_shared(reader, identity),
+            )
             page = page_of(await reader.fetch_all(statement, values), limit)
         return page.owned() if identity.is_admin else page
 
@@ -336,6 +340,11 @@ async def _guarded(tx: Transaction, lease: Lease, statement: str, **values: obje
     """Run a statement that ends in the guard (id, attempt, running). Raises LeaseLost when it hit no row."""
     if not await tx.execute(statement, {"id": lease.job.id, "attempt": lease.attempt, **values}):
         raise LeaseLost(job_id=lease.job.id, attempt=lease.attempt)
+
+
+async def _many_shared(reader: Reader, identity: Identity) -> bool:
+    row = await reader.fetch_one(HOW_MANY, {"reader_id": identity.user.id, "most": MANY_SHARED})
+    return row is not None and row["n"] >= MANY_SHARED
 
 
 async def visible(

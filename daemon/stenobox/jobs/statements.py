@@ -4,7 +4,7 @@ point.
 
 from __future__ import annotations
 
-from stenobox.sharing.statements import SHARED_RECORDINGS, right_to
+from stenobox.sharing.statements import SHARED_RECORDINGS, reaching, right_to
 from stenobox.types import Right
 
 _FIELDS = """
@@ -26,22 +26,26 @@ SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id 
 """  # noqa: S608 - both parts are constants, here and below
 
 
-def listing(*, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = False) -> str:
+def listing(
+    *, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = False, many: bool = False
+) -> str:
     """Jobs, newest first: those of `:owner_id`, in `:state`, whose recording has the tag with the key `:tag`,
-    or is shared with `:reader_id`.
+    or is shared with `:reader_id`, as `many` are.
 
     `seq` never repeats and never changes, so a page starts where the last one ended however many jobs were
     added meanwhile. A filter that is not asked for is not in the statement: with "or there is none" in it,
     SQLite would look at every job of the box for the few that are sought.
     """
     # By default SQLite goes through the jobs as they are to be listed. What is in the trash, has a tag or is
-    # shared is rather few: `+` and INDEXED BY have it begin with those, and put them in order.
-    few = "+" if tag or trashed or shared else ""
+    # shared is rather few: `+` and INDEXED BY have it begin with those, and put them in order. Of what is
+    # shared and many, some are soon met by going through all.
+    among = shared and many and not tag
+    few = "+" if tag or trashed or (shared and not among) else ""
     where = ["jobs.trashed_at IS NOT NULL" if trashed else "jobs.trashed_at IS NULL"]
     where += [f"{few}jobs.owner_id = :owner_id"] if own else []
     where += [f"{few}jobs.state = :state"] if state else []
     where += [_TAGGED] if tag else []
-    where += [f"jobs.recording_id IN ({SHARED_RECORDINGS})"] if shared else []
+    where += [_REACHED if among else f"jobs.recording_id IN ({SHARED_RECORDINGS})"] if shared else []
     # What is shown of a job is looked up for a page of them, and not for all that are put in order.
     return f"""
     SELECT {_SHARED_COLUMNS if shared else COLUMNS} FROM jobs
@@ -53,6 +57,10 @@ def listing(*, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = 
     ORDER BY jobs.seq DESC
     """  # noqa: S608
 
+
+_REACHED = f"""
+EXISTS (SELECT 1 FROM shares WHERE shares.user_id = :reader_id AND {reaching("jobs.recording_id")})
+"""  # noqa: S608
 
 _TAGGED = """
 jobs.recording_id IN (

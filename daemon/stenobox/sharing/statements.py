@@ -13,6 +13,18 @@ WHERE shares.user_id = :reader_id AND {LIVE}
 """  # noqa: S608 - all parts are constants, here and below
 
 
+HOW_MANY = f"""
+SELECT COUNT(*) AS n FROM (
+    SELECT 1 FROM shares
+    WHERE shares.user_id = :reader_id AND shares.recording_id IS NOT NULL AND {LIVE}
+    UNION ALL
+    SELECT 1 FROM shares JOIN recording_tags ON recording_tags.tag_id = shares.tag_id
+    WHERE shares.user_id = :reader_id AND {LIVE}
+    LIMIT :most)
+"""  # noqa: S608
+"""Recordings that are shared with `:reader_id`, counted no further than `:most`."""
+
+
 def reaching(recording: str) -> str:
     """The condition on `shares` that one is live and of this recording, by itself or by one of its tags.
     `recording` is a column or a parameter.
