@@ -100,6 +100,28 @@ async def test_who_was_not_quickest_is_told_and_overwrites_nothing(store: Store,
     assert (await store.versions.list(job.id, ann))[-1].author == "root"
 
 
+@pytest.mark.parametrize("act", ["add", "restore"])
+async def test_who_was_quicker_between_the_check_and_the_reading_is_not_overwritten(
+    store: Store, ann: Identity, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    job = await finished(store, ann, texts=HEARD)
+    check, quicker = store.versions.current, [line(0, "Quicker.")]
+
+    async def checked(job_id: str, identity: Identity, *, expected: int | None = None) -> int:
+        number = await check(job_id, identity, expected=expected)
+        if quicker:
+            await store.versions.add(job_id, identity, [quicker.pop()])
+        return number
+
+    monkeypatch.setattr(store.versions, "current", checked)
+    with pytest.raises(ChangedMeanwhile):
+        if act == "add":
+            await store.versions.add(job.id, ann, [line(0, "Slower.")], expected=1)
+        else:
+            await store.versions.restore(job.id, 1, ann, expected=1)
+    assert len(await store.versions.list(job.id, ann)) == 2
+
+
 async def test_of_two_at_the_same_moment_one_is_told(store: Store, ann: Identity) -> None:
     job = await finished(store, ann, texts=HEARD)
     outcomes = await asyncio.gather(

@@ -95,8 +95,7 @@ class Versions:
 
         Raises NotFound, NotYours, StateConflict, InvalidRequest, ChangedMeanwhile, TooManyVersions.
         """
-        await self.current(job_id, identity, expected=expected)
-        current = await self._transcripts.get(job_id, identity)
+        current = await self._to_change(job_id, identity, expected)
         first = current.version == 1
         original = current if first else await self._transcripts.get(job_id, identity, version=1)
         good = await asyncio.to_thread(lines.checked, corrected, lines.latest_end(original))
@@ -109,11 +108,19 @@ class Versions:
 
         Raises NotFound, NotYours, StateConflict, ChangedMeanwhile, TooManyVersions.
         """
-        await self.current(job_id, identity, expected=expected)
-        current = await self._transcripts.get(job_id, identity)
+        current = await self._to_change(job_id, identity, expected)
         wanted = await self._transcripts.get(job_id, identity, version=number)
         old = await asyncio.to_thread(lines.of_transcript, wanted)
         return await self._make(identity, current, old, restored_from=number)
+
+    async def _to_change(self, job_id: str, identity: Identity, expected: int | None) -> Transcript:
+        """The current version, of which somebody makes the next. Raises as `current`."""
+        await self.current(job_id, identity)
+        found = await self._transcripts.get(job_id, identity)
+        # Of what was read, and not of what was there a moment before.
+        if expected is not None and expected != found.version:
+            raise ChangedMeanwhile
+        return found
 
     async def _make(
         self,
