@@ -83,6 +83,10 @@ class Identity:
         """True for an administrator, but not by a key that was made for less."""
         return self.user.role is Role.ADMIN and (self.scopes is None or Scope.ADMIN in self.scopes)
 
+    def owns(self, owner_id: int) -> bool:
+        """Whether they may do with the things of this account what its owner may: administrators may."""
+        return self.is_admin or owner_id == self.user.id
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -257,6 +261,6 @@ class Event:
 
     def right_of(self, identity: Identity) -> Right | None:
         """None for whoever must not hear of it."""
-        if identity.is_admin or self.owner_id == identity.user.id:
+        if identity.owns(self.owner_id):
             return Right.OWN
         return self.readers.get(identity.user.id)

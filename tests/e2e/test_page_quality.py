@@ -93,11 +93,8 @@ def failings(page: Page, width: int) -> list[str]:
     return [*told, *(fault for script in (OUTSIDE, CONTRAST, NAMELESS) for fault in page.evaluate(script))]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1180])
-def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
-    browser: Browser, box: Daemon, finished: str, width: int, scheme: str
-) -> None:
+def signed_in_at(browser: Browser, box: Daemon, width: int, scheme: str) -> Page:
+    """A page of this width and scheme in a context of its own."""
     context = browser.new_context(
         viewport={"width": width, "height": 740},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -105,6 +102,15 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     )
     page = context.new_page()
     sign_in(page, box.url)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1180])
+def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
+    browser: Browser, box: Daemon, finished: str, width: int, scheme: str
+) -> None:
+    page = signed_in_at(browser, box, width, scheme)
     for route in (*ROUTES, f"#/jobs/{finished}"):
         page.goto(f"{box.url}/{route}")
         expect(page.locator(".job, .empty, form, .segment, .operation").first).to_be_visible()
@@ -115,7 +121,7 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
     page.get_by_role("button", name="Merge up").click()
     expect(page.get_by_text("There is no line above this one.")).to_be_visible()
     assert failings(page, width) == [], "editing"
-    context.close()
+    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -123,20 +129,14 @@ def test_every_view_fits_its_width_has_contrast_and_names_its_controls(
 def test_the_dialog_of_sharing_and_the_page_of_a_link_do_so_too(
     browser: Browser, box: Daemon, finished: str, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 740},
-        color_scheme="dark" if scheme == "dark" else "light",
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    sign_in(page, box.url)
+    page = signed_in_at(browser, box, width, scheme)
     open_job(page, box, finished)
     page.get_by_role("button", name="Share", exact=True).click()
     page.get_by_role("button", name="Make a link").click()
     link = page.get_by_label("Your new link").input_value()
     expect(page.get_by_role("dialog").get_by_role("listitem").first).to_be_visible()
     assert failings(page, width) == []
-    context.clear_cookies()
+    page.context.clear_cookies()
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator(".segment").first).to_be_visible()
@@ -144,7 +144,7 @@ def test_the_dialog_of_sharing_and_the_page_of_a_link_do_so_too(
     page.goto(f"{link}-not")
     expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
     assert failings(page, width) == []
-    context.close()
+    page.context.close()
 
 
 def test_the_keyboard_alone_reaches_a_line_and_plays_it(signed_in: Page, box: Daemon, finished: str) -> None:

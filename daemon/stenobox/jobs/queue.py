@@ -135,9 +135,9 @@ class Jobs:
                 trashed=trashed,
                 shared=shared,
                 many=shared and await _many_shared(reader, identity),
+                owned=identity.is_admin,
             )
-            page = page_of(await reader.fetch_all(statement, values), limit)
-        return page.owned() if identity.is_admin else page
+            return page_of(await reader.fetch_all(statement, values), limit)
 
     async def cancel(self, job_id: str, identity: Identity) -> Job:
         """Stop a job that waits or runs; its worker finds its lease lost. Raises NotFound, StateConflict."""
@@ -224,8 +224,8 @@ class Jobs:
             if body is not None:
                 values = {"id": lease.job.id, "attempt": lease.attempt, "body": body.decode()}
                 await tx.execute(sql.SAVE_CHECKPOINT, {**values, "now": self._clock()})
-            await self._changed(tx, lease.job.id)
-            return await readers_of(tx, lease.job.recording_id)
+            _, readers = await self._told(tx, lease.job.id)
+            return readers
 
     async def complete(self, lease: Lease, transcript: Transcript) -> Job:
         """Commit the result: transcript and state `done` in one transaction. Raises LeaseLost, DiskFull."""
@@ -324,6 +324,11 @@ class Jobs:
         """The job as it is now; after COMMIT it is told to the pages, and to the worker if it waits in
         line.
         """
+        job, _ = await self._told(tx, job_id)
+        return job
+
+    async def _told(self, tx: Transaction, job_id: str) -> tuple[Job, Mapping[int, Right]]:
+        """The same, and with whom its recording is shared."""
         job = job_of_required(await tx.fetch_one(sql.GET, (job_id,)))
         readers = await readers_of(tx, job.recording_id)
 
@@ -333,7 +338,7 @@ class Jobs:
                 self._work.set()
 
         tx.after_commit(tell)
-        return job
+        return job, readers
 
 
 async def _guarded(tx: Transaction, lease: Lease, statement: str, **values: object) -> None:

@@ -27,10 +27,17 @@ SELECT {COLUMNS} FROM jobs JOIN recordings ON recordings.id = jobs.recording_id 
 
 
 def listing(
-    *, own: bool, state: bool, tag: bool, trashed: bool, shared: bool = False, many: bool = False
+    *,
+    own: bool,
+    state: bool,
+    tag: bool,
+    trashed: bool,
+    shared: bool = False,
+    many: bool = False,
+    owned: bool = False,
 ) -> str:
     """Jobs, newest first: those of `:owner_id`, in `:state`, whose recording has the tag with the key `:tag`,
-    or is shared with `:reader_id`, as `many` are.
+    or is shared with `:reader_id`, as `many` are. `owned`: whoever asks owns whatever it is.
 
     `seq` never repeats and never changes, so a page starts where the last one ended however many jobs were
     added meanwhile. A filter that is not asked for is not in the statement: with "or there is none" in it,
@@ -48,7 +55,7 @@ def listing(
     where += [_REACHED if among else f"jobs.recording_id IN ({SHARED_RECORDINGS})"] if shared else []
     # What is shown of a job is looked up for a page of them, and not for all that are put in order.
     return f"""
-    SELECT {_SHARED_COLUMNS if shared else COLUMNS} FROM jobs
+    SELECT {_SHARED_COLUMNS if shared and not owned else COLUMNS} FROM jobs
         JOIN recordings ON recordings.id = jobs.recording_id
     WHERE jobs.seq IN (
         SELECT jobs.seq FROM jobs {"INDEXED BY jobs_in_trash" if trashed else ""}

@@ -190,8 +190,7 @@ def _entry_of(row: sqlite3.Row, identity: Identity) -> Entry:
     values = dict(row)
     owner, names = values.pop("owner"), msgspec.json.decode(values.pop("tags"), type=list[str])
     shared, recording = values.pop("rights"), Recording(**values)
-    own = identity.is_admin or recording.owner_id == identity.user.id
-    right = Right.OWN if own else Right(shared)
+    right = Right.OWN if identity.owns(recording.owner_id) else Right(shared)
     return Entry(recording, owner, tuple(sorted(names, key=tags.key_of)), right)
 
 

@@ -15,12 +15,13 @@ from typing import Final
 import msgspec
 
 from stenobox.access.secrets import fingerprint
+from stenobox.access.users import user_of
 from stenobox.db import Database, Reader
 from stenobox.errors import NotFound
 from stenobox.recordings import TITLE, Recordings
 from stenobox.sharing.statements import LIVE
 from stenobox.sharingsettings import SharingSettings
-from stenobox.types import Identity, Recording, Role, Scope, User
+from stenobox.types import Identity, Recording, Scope, User
 
 MAX_RECORDINGS: Final = 200
 """Of a folder, the newest ones."""
@@ -161,7 +162,7 @@ async def _reach(reader: Reader, statement: str, link: Link, wanted: str, what: 
 
 
 def _link_of(row: sqlite3.Row) -> Link:
-    owner = User(row["id"], row["name"], Role(row["role"]), bool(row["disabled"]), row["created_at"])
+    owner = user_of(row)
     return Link(row["share_id"], owner, row["recording_id"], row["tag_id"], row["title"], row["expires_at"])
 
 

@@ -12,7 +12,7 @@ from stenobox.types import Identity, Right
 
 async def right_to(reader: Reader, identity: Identity, *, owner_id: int, recording_id: str) -> Right | None:
     """Owners and administrators own it; others have what was shared with them, or None."""
-    if identity.is_admin or owner_id == identity.user.id:
+    if identity.owns(owner_id):
         return Right.OWN
     values = {"reader_id": identity.user.id, "recording_id": recording_id}
     row = await reader.fetch_one(sql.RIGHT, values)

@@ -271,7 +271,7 @@ class Shares:
         """Raises NotFound, also for what somebody else gave, unless they are an administrator."""
         async with self._db.read() as reader:
             row = await reader.fetch_one(GET, (share_id,))
-        if row is None or not (identity.is_admin or row["owner_id"] == identity.user.id):
+        if row is None or not identity.owns(row["owner_id"]):
             raise NotFound(what="share")
         return _share_of(row)
 

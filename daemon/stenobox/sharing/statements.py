@@ -4,24 +4,19 @@ from __future__ import annotations
 
 LIVE = "(shares.expires_at IS NULL OR shares.expires_at > unixepoch())"
 
-SHARED_RECORDINGS = f"""
+_BY_THEMSELVES = f"""
 SELECT shares.recording_id FROM shares
 WHERE shares.user_id = :reader_id AND shares.recording_id IS NOT NULL AND {LIVE}
-UNION
-SELECT recording_tags.recording_id FROM shares JOIN recording_tags ON recording_tags.tag_id = shares.tag_id
-WHERE shares.user_id = :reader_id AND {LIVE}
 """  # noqa: S608 - all parts are constants, here and below
 
-
-HOW_MANY = f"""
-SELECT COUNT(*) AS n FROM (
-    SELECT 1 FROM shares
-    WHERE shares.user_id = :reader_id AND shares.recording_id IS NOT NULL AND {LIVE}
-    UNION ALL
-    SELECT 1 FROM shares JOIN recording_tags ON recording_tags.tag_id = shares.tag_id
-    WHERE shares.user_id = :reader_id AND {LIVE}
-    LIMIT :most)
+_BY_TAG = f"""
+SELECT recording_tags.recording_id FROM shares JOIN recording_tags ON recording_tags.tag_id = shares.tag_id
+WHERE shares.user_id = :reader_id AND {LIVE}
 """  # noqa: S608
+
+SHARED_RECORDINGS = f"{_BY_THEMSELVES} UNION {_BY_TAG}"
+
+HOW_MANY = f"SELECT COUNT(*) AS n FROM ({_BY_THEMSELVES} UNION ALL {_BY_TAG} LIMIT :most)"  # noqa: S608
 """Recordings that are shared with `:reader_id`, counted no further than `:most`."""
 
 

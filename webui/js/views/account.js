@@ -12,6 +12,7 @@ import { space } from "./space.js";
 import { PASSWORD_RULES, sameTwice } from "./welcome.js";
 
 /** @import { App, View } from "../types.js" */
+/** @import { ListOptions } from "./share_list.js" */
 
 /**
  * @param {App} app
@@ -57,24 +58,29 @@ export function accountView(app) {
   };
 }
 
-/** @param {App} app */
+/** What one gives others, and for administrators what anybody gives. @param {App} app */
 function sharesPanel(app) {
   const all = app.user.role === "admin";
-  const heading = el("h2", { id: "shares-title", tabindex: -1 }, all ? "What is shared" : "What you share");
-  const list = new ShareList(app, {
+  return listPanel(app, "shares-title", all ? "What is shared" : "What you share", {
     nothing: all ? "Nobody shares anything." : "You share nothing. A transcript is shared on its own page.",
-    tell: app.notify,
-    heading,
-  });
-  list.load();
-  return el("section", { class: "panel", "aria-labelledby": "shares-title" }, heading,
-    el("p", { class: "muted" }, all ? "Everybody's, with people and by links." : "With people and by links."), list.node);
+  }, all ? "Everybody's, with people and by links." : "With people and by links.");
 }
 
 /** What others share, which can be left. @param {App} app */
 function receivedPanel(app) {
-  const heading = el("h2", { id: "received-title", tabindex: -1 }, "Shared with you");
-  const list = new ShareList(app, { subjects: [{ received: "1" }], nothing: "Nobody shares anything with you.", tell: app.notify, heading });
+  return listPanel(app, "received-title", "Shared with you", { subjects: [{ received: "1" }], nothing: "Nobody shares anything with you." });
+}
+
+/**
+ * @param {App} app
+ * @param {string} id of the heading
+ * @param {string} title
+ * @param {Pick<ListOptions, "subjects" | "nothing">} options
+ * @param {string} [more] beneath the heading
+ */
+function listPanel(app, id, title, options, more) {
+  const heading = el("h2", { id, tabindex: -1 }, title);
+  const list = new ShareList(app, { ...options, tell: app.notify, heading });
   list.load();
-  return el("section", { class: "panel", "aria-labelledby": "received-title" }, heading, list.node);
+  return el("section", { class: "panel", "aria-labelledby": id }, heading, more ? el("p", { class: "muted" }, more) : null, list.node);
 }
